@@ -1,0 +1,192 @@
+"""What each sub-command is given: its files and its settings, one model per stage.
+
+`cli.py` builds the flags from these models; the rules build the same flags from the configuration with
+`segmake.settings`; a stage receives the checked job and nothing else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import NonNegativeInt, PositiveInt, model_validator
+from pydantic_settings import CliPositionalArg
+
+from segmake.settings import (
+    ConvertSettings,
+    DataSettings,
+    EvaluateSettings,
+    Modality,
+    OnError,
+    PhantomSettings,
+    PlanSettings,
+    PredictSettings,
+    ReportSettings,
+    ResampleSettings,
+    Section,
+    TrainSettings,
+)
+
+
+class Batch(Section):
+    """A job over one shard of cases."""
+
+    output: Path
+    """Table to write, one row per case; the cases' files go beside it."""
+    threads: PositiveInt = 1
+    """Processor cores this job may use."""
+    on_error: OnError = "stop"
+    """What a failed case means: stop (after the other cases are done) or exclude it."""
+
+
+class Sharded(Section):
+    """Which part of all cases a job takes."""
+
+    shard: NonNegativeInt = 0
+    """Number of this shard."""
+    shards: PositiveInt = 1
+    """Number of shards the cases are divided into."""
+
+
+class IndexJob(Section):
+    """Write the case sheet of a known folder layout."""
+
+    layout: CliPositionalArg[Literal["msd", "nnunet", "brats"]]
+    """Folder layout."""
+    root: CliPositionalArg[Path]
+    """Folder to index."""
+    output: Path | None = None
+    """Sheet to write; standard output when absent."""
+
+
+class PhantomJob(PhantomSettings, Sharded, Batch):
+    """Make synthetic volumes with exact truth."""
+
+    seed: NonNegativeInt = 0
+    """Seed of everything random."""
+
+
+class ConvertJob(DataSettings, ConvertSettings, Sharded, Batch):
+    """Convert scans to canonical NIfTI and write a passport row per case."""
+
+
+class PlanJob(PlanSettings):
+    """Choose folds, grid, patch, network shape and normalisation from the passport rows."""
+
+    tables: list[Path] = []
+    """Tables written by convert."""
+    output: Path = Path("plan/plan.json")
+    """Plan to write (or, with --show, to read)."""
+    show: bool = False
+    """Print an existing plan as a table with the reason for each choice."""
+    channels: dict[str, Modality] = {}
+    """Channel name -> modality."""
+    labels: dict[str, PositiveInt] = {}
+    """Label name -> integer value."""
+    regions: dict[str, list[PositiveInt]] = {}
+    """Region name -> label values."""
+    order: Literal[0, 1, 3] = 3
+    """Spline order for images."""
+    seed: NonNegativeInt = 0
+    """Seed of the fold assignment."""
+
+
+class ResampleJob(ResampleSettings, Batch):
+    """Turn canonical NIfTI into training-ready arrays."""
+
+    table: Path
+    """Table written by convert."""
+    plan: Path
+    """Plan to follow."""
+    seed: NonNegativeInt = 0
+    """Seed of the choice of foreground locations."""
+
+
+class TrainJob(TrainSettings):
+    """Train one network on one fold; continues where a stopped run of the same job was."""
+
+    tables: list[Path]
+    """Tables written by resample."""
+    plan: Path
+    """Plan to follow."""
+    fold: NonNegativeInt = 0
+    """Fold whose cases are kept for validation."""
+    output: Path
+    """Model to write; history.csv and state/ go beside it."""
+    threads: PositiveInt = 1
+    """Processor cores this job may use."""
+    seed: NonNegativeInt = 0
+    """Seed of everything random."""
+
+
+class PredictJob(PredictSettings):
+    """Predict label maps on the native grid, for a table of cases or for one scan."""
+
+    model: list[Path]
+    """Trained models; several are averaged."""
+    table: Path | None = None
+    """Table written by convert: predict its cases (training cases out of fold)."""
+    image: list[Path] = []
+    """One scan instead of a table: a file or DICOM folder per channel, in the model's channel order."""
+    output: Path
+    """Table to write, or with --image the label map."""
+    threads: PositiveInt = 1
+    """Processor cores this job may use."""
+    on_error: OnError = "stop"
+    """What a failed case means: stop (after the other cases are done) or exclude it."""
+
+    @model_validator(mode="after")
+    def _table_or_image(self) -> PredictJob:
+        if (self.table is None) == (not self.image):
+            raise ValueError("predict takes either --table or --image; give exactly one of them")
+        return self
+
+
+class EvaluateJob(EvaluateSettings, Batch):
+    """Compare label maps with the truth, per case, label and region."""
+
+    table: Path
+    """Table written by convert (the truth)."""
+    predictions: Path
+    """Table written by predict."""
+    plan: Path
+    """Plan that names labels and regions."""
+
+
+class SummarizeJob(EvaluateSettings):
+    """Gather the shards' scores into metrics.tsv and summary.tsv."""
+
+    tables: list[Path]
+    """Tables written by evaluate."""
+    output: Path
+    """Summary to write."""
+    metrics: Path
+    """Long-format table of all scores to write."""
+    seed: NonNegativeInt = 0
+    """Seed of the bootstrap."""
+
+
+class ReportJob(ReportSettings):
+    """Draw the figures and the HTML page from the tables."""
+
+    plan: Path
+    """The plan."""
+    cases: list[Path]
+    """Tables written by convert."""
+    predictions: list[Path] = []
+    """Tables written by predict, for the overlays."""
+    metrics: list[Path]
+    """evaluate/<model>/metrics.tsv of each model."""
+    summary: list[Path]
+    """evaluate/<model>/summary.tsv of each model."""
+    history: list[Path] = []
+    """train/<model>/fold-<k>/history.csv of each training run."""
+    output: Path
+    """Page to write; figures go into figures/ beside it."""
+
+
+class VerifyJob(Section):
+    """Check every recorded file of a results folder against its checksum."""
+
+    folder: CliPositionalArg[Path]
+    """Results folder (the configuration's workdir)."""

@@ -1,0 +1,211 @@
+"""Every setting of the pipeline: name, type, default, unit, help and check.
+
+A section per stage, in data order. The YAML key is the field is the command-line flag. Sections are
+closed: an unknown key is an error that names the nearest valid one. `config/README.md` and
+`config/schema.json` are generated from this file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+Modality = Literal["ct", "mr", "pet", "xray", "other"]
+OnError = Literal["stop", "exclude"]
+Axis = Literal["x", "y", "z"]
+
+
+class Section(BaseModel):
+    """A closed, frozen group of settings; the docstring under a field is its help text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class DataSettings(Section):
+    """Which cases there are, and what their channels and labels mean."""
+
+    cases: Path | None = None
+    """Case sheet (TSV). Give either this or `layout`."""
+    layout: Literal["msd", "nnunet", "brats", "phantom"] | None = None
+    """Known folder layout to index in place instead of a sheet."""
+    root: Path | None = None
+    """Folder that `layout` indexes."""
+    channels: dict[str, Modality] = {}
+    """Channel name -> modality, which decides normalisation. Read from the layout when empty."""
+    labels: dict[str, PositiveInt] = {}
+    """Label name -> integer value in the label maps. Read from the layout when empty."""
+    label_map: dict[int, NonNegativeInt] = {}
+    """Source label value -> value to use instead, applied on conversion (BraTS: {4: 3})."""
+    regions: dict[str, list[PositiveInt]] = {}
+    """Region name -> label values; regions may overlap and are trained with sigmoid heads."""
+
+    @model_validator(mode="after")
+    def _regions_use_known_labels(self) -> DataSettings:
+        known = set(self.labels.values())
+        for name, values in self.regions.items():
+            if not values or (known and not set(values) <= known):
+                raise ValueError(
+                    f"region '{name}' must list values of data.labels {sorted(known)}, got {values}"
+                )
+        return self
+
+
+class PhantomSettings(Section):
+    """Synthetic volumes with exact truth, for the demo and the tests."""
+
+    kind: Literal["brats", "luna"] = "brats"
+    """brats: four MR channels with a tumour; luna: chest CT with nodules."""
+    count: PositiveInt = 12
+    """Number of cases."""
+    size: PositiveInt = Field(64, ge=24)
+    """Largest number of voxels along an axis."""
+    test: NonNegativeInt = 2
+    """How many of the cases are held out as split `test`."""
+
+
+class ConvertSettings(Section):
+    """Any scan -> canonical NIfTI (RAS+, one grid per case, checked)."""
+
+    tolerance_mm: PositiveFloat = 1e-2
+    """Largest distance between corresponding grid corners of a case's files that counts as one grid."""
+
+
+class PlanSettings(Section):
+    """Folds, grid, patch, network shape and normalisation; null lets the data decide."""
+
+    folds: int = Field(5, ge=2)
+    """Number of cross-validation folds (split by group, stratified)."""
+    budget: str = "8GB"
+    """What one training step may cost: memory for a GPU ("8GB") or compute for a CPU ("100GFLOP")."""
+    spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
+    """Pin the target voxel spacing (x, y, z)."""
+    patch: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
+    """Pin the patch size in voxels."""
+    batch: PositiveInt | None = None
+    """Pin the number of patches per step."""
+    features: list[PositiveInt] | None = None
+    """Pin the feature maps per resolution stage."""
+    strides: list[tuple[PositiveInt, PositiveInt, PositiveInt]] | None = None
+    """Pin the stride into each resolution stage (the first is 1, 1, 1)."""
+    normalisation: dict[str, Literal["zscore", "ct", "minmax", "none"]] = {}
+    """Pin the intensity scheme of a channel."""
+    crop: Literal["nonzero", "none"] = "nonzero"
+    """Crop each case to its non-zero box before resampling."""
+
+
+class ResampleSettings(Section):
+    """NIfTI + plan -> cropped, resampled, normalised, compressed arrays."""
+
+    order: Literal[0, 1, 3] = 3
+    """Spline order for images (labels are always voted per class, linearly)."""
+    locations: PositiveInt = 10_000
+    """Foreground voxels remembered per class for sampling."""
+
+
+class TrainSettings(Section):
+    """One network on one fold. `models:` overrides these per model."""
+
+    network: str = "DynUNet"
+    """A segmentation network of monai.networks.nets."""
+    options: dict[str, Any] = {}
+    """Extra keyword arguments for that network."""
+    folds: list[NonNegativeInt] = [0, 1, 2, 3, 4]
+    """Folds to train."""
+    steps: PositiveInt = 2000
+    """Optimiser steps; the schedule anneals over them."""
+    minutes: PositiveFloat | None = None
+    """Stop after this many minutes instead (the schedule anneals to fit; the steps done are recorded)."""
+    lr: PositiveFloat = 3e-3
+    """Peak learning rate."""
+    weight_decay: NonNegativeFloat = 1e-2
+    """Decoupled weight decay (AdamW)."""
+    warmup: NonNegativeFloat = Field(0.02, lt=1)
+    """Fraction of the budget spent warming the learning rate up."""
+    clip: PositiveFloat = 1.0
+    """Largest gradient norm."""
+    ema: NonNegativeFloat = Field(0.99, lt=1)
+    """Decay of the averaged weights that are published (0 turns averaging off)."""
+    oversample: NonNegativeFloat = Field(0.5, le=1)
+    """Fraction of patches centred on a foreground voxel."""
+    deep_supervision: bool = True
+    """Weigh losses at lower resolutions (where the network has such outputs)."""
+    flip: list[Axis] = ["x", "y", "z"]
+    """Axes that augmentation and test-time mirroring may flip."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 autocast where the hardware has it."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: CUDA when there is one."""
+    checkpoint_minutes: PositiveFloat = 2.0
+    """Time between rolling checkpoints."""
+
+
+class PredictSettings(Section):
+    """Models + cases -> label maps on the native grid."""
+
+    overlap: NonNegativeFloat = Field(0.5, lt=1)
+    """Overlap of neighbouring windows as a fraction of the patch."""
+    mirror: bool = False
+    """Average over mirrored copies along the model's flip axes (2^axes times slower)."""
+    windows: PositiveInt = 2
+    """Windows per network call."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 autocast where the hardware has it."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: CUDA when there is one."""
+
+
+class EvaluateSettings(Section):
+    """Label maps + truth -> case x label x metric, with a status."""
+
+    nsd_tolerance_mm: PositiveFloat = 1.0
+    """Surface distance below which a surface point counts as right (NSD)."""
+    resamples: PositiveInt = 2000
+    """Bootstrap resamples of patients for the confidence intervals."""
+    confidence: PositiveFloat = Field(0.95, lt=1)
+    """Coverage of the confidence intervals."""
+
+
+class ReportSettings(Section):
+    """Tables -> figures and one HTML page."""
+
+    title: str = "segmake report"
+    """Heading of the page."""
+    overlays: NonNegativeInt = 3
+    """How many worst and how many best cases are shown."""
+    dpi: PositiveInt = 150
+    """Resolution of the PNG figures."""
+
+
+class Settings(Section):
+    """The whole configuration, sections in data order."""
+
+    workdir: Path = Path("results/demo")
+    """Folder of this experiment; every path inside it is relative to it."""
+    seed: NonNegativeInt = 0
+    """Seed of everything random."""
+    shards: PositiveInt = 2
+    """Jobs per batch stage; a case belongs to a shard by a stable hash of its name."""
+    on_error: OnError = "stop"
+    """What a failed case means: stop (after the shard's other cases are done) or exclude it."""
+    data: DataSettings = DataSettings()
+    phantom: PhantomSettings = PhantomSettings()
+    convert: ConvertSettings = ConvertSettings()
+    plan: PlanSettings = PlanSettings()
+    resample: ResampleSettings = ResampleSettings()
+    models: dict[str, dict[str, Any]] = {"unet": {}}
+    """Model name -> train settings that differ for it; several are compared in one DAG."""
+    train: TrainSettings = TrainSettings()
+    predict: PredictSettings = PredictSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    report: ReportSettings = ReportSettings()

@@ -1,0 +1,76 @@
+"""Tables (TSV) and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from segmake.errors import InputError
+
+Row = dict[str, str]
+PATH_COLUMNS = ("path", "label", "foreground")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file beside its place, then rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    with scratch.open("w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    scratch.replace(path)
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, object]], columns: Iterable[str] = ()) -> None:
+    """Write rows as TSV: the given columns first, then any other in order of appearance."""
+    names = dict.fromkeys(columns)
+    for row in rows:
+        names.update(dict.fromkeys(row))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(names), delimiter="\t", lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, stream.getvalue())
+
+
+def read_table(path: Path) -> list[Row]:
+    """Read a TSV as written: every value a string."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            return [dict(row) for row in csv.DictReader(stream, delimiter="\t")]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"table {path} cannot be read: {error}") from error
+
+
+def read_cases(tables: Iterable[Path]) -> list[Row]:
+    """Rows with status `ok` of several shard tables, sorted by case, with paths resolved.
+
+    Path columns are stored relative to their table's folder, so that a results folder can be moved.
+    """
+    rows = []
+    for table in tables:
+        for row in read_table(table):
+            if row["status"] == "ok":
+                for column in PATH_COLUMNS:
+                    if row.get(column):
+                        row[column] = str(table.parent / row[column])
+                rows.append(row)
+    return sorted(rows, key=lambda row: row["case"])
+
+
+def hash_path(path: Path) -> str:
+    """SHA-256 of a file's content, or of a folder's files in name order."""
+    try:
+        if path.is_dir():
+            inside = sorted(item for item in path.rglob("*") if item.is_file())
+            names = [f"{item.relative_to(path)}:{hash_path(item)}" for item in inside]
+            return hashlib.sha256("\n".join(names).encode()).hexdigest()
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,1 @@
+"""What flows through the pipeline: arrays that know where they are in the world."""

@@ -1,0 +1,55 @@
+"""Compressed arrays on disk with fast reads of a patch (blosc2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import blosc2
+import numpy as np
+
+from segmake.errors import InputError
+from segmake.volume.volume import Array
+
+CHUNK = 64
+BLOCK = 16
+
+
+def save_array(path: Path, data: Array, threads: int = 1) -> None:
+    """Write an array as one compressed file (`.b2nd`).
+
+    Spatial axes are cut into chunks of 64 and blocks of 16 voxels so that a patch touches few blocks.
+    The bytes depend on the data alone.
+    """
+    spatial = min(3, data.ndim) if data.ndim >= 3 else 0
+    chunks = _cut(data.shape, spatial, CHUNK)
+    blosc2.asarray(
+        np.ascontiguousarray(data),
+        urlpath=str(path),
+        mode="w",
+        chunks=chunks,
+        blocks=tuple(min(c, b) for c, b in zip(chunks, _cut(data.shape, spatial, BLOCK), strict=True)),
+        cparams={"codec": blosc2.Codec.ZSTD, "clevel": 3, "nthreads": threads},
+    )
+
+
+def open_array(path: Path, threads: int = 1) -> Any:
+    """Open an array for reading; slicing it (`array[:, 0:32, 0:32, 0:32]`) returns a NumPy array."""
+    try:
+        return blosc2.open(str(path), mode="r", dparams={"nthreads": threads})
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path} is not a readable array: {error}; run `segmake verify`") from error
+
+
+def load_array(path: Path) -> Array:
+    """Read a whole array."""
+    array: Array = open_array(path)[...]
+    return array
+
+
+def _cut(shape: tuple[int, ...], spatial: int, size: int) -> tuple[int, ...]:
+    """Limit the last `spatial` axes (or, without any, the first) to `size` or a multiple of it."""
+    if spatial == 0:
+        return (min(max(shape[0], 1), size * size * size), *(max(n, 1) for n in shape[1:]))
+    split = len(shape) - spatial
+    return (*shape[:split], *(min(n, size) for n in shape[split:]))

@@ -1,0 +1,146 @@
+"""The command line: one sub-command per stage, flags from `segmake.jobs`, one stage imported when it runs.
+
+The only place where a SegmakeError is caught: its sentence goes to standard error and the exit code is 2.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    CliSubCommand,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from segmake import jobs
+from segmake.configuration import explain
+from segmake.errors import SegmakeError
+
+log = logging.getLogger("segmake")
+
+
+def _described(job: type[BaseModel]) -> Any:
+    """A sub-command whose help line is the first sentence of its job's docstring."""
+    return Field(description=(job.__doc__ or "").partition("\n")[0])
+
+
+class Segmake(BaseSettings):
+    """Folders of medical scans to trained models, predictions, honest scores and figures.
+
+    convert -> plan -> resample -> train -> predict -> evaluate -> report
+    """
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        use_attribute_docstrings=True,
+        cli_prog_name="segmake",
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+    )
+
+    phantom: CliSubCommand[jobs.PhantomJob] = _described(jobs.PhantomJob)
+    index: CliSubCommand[jobs.IndexJob] = _described(jobs.IndexJob)
+    convert: CliSubCommand[jobs.ConvertJob] = _described(jobs.ConvertJob)
+    plan: CliSubCommand[jobs.PlanJob] = _described(jobs.PlanJob)
+    resample: CliSubCommand[jobs.ResampleJob] = _described(jobs.ResampleJob)
+    train: CliSubCommand[jobs.TrainJob] = _described(jobs.TrainJob)
+    predict: CliSubCommand[jobs.PredictJob] = _described(jobs.PredictJob)
+    evaluate: CliSubCommand[jobs.EvaluateJob] = _described(jobs.EvaluateJob)
+    summarize: CliSubCommand[jobs.SummarizeJob] = _described(jobs.SummarizeJob)
+    report: CliSubCommand[jobs.ReportJob] = _described(jobs.ReportJob)
+    verify: CliSubCommand[jobs.VerifyJob] = _described(jobs.VerifyJob)
+    debug: bool = False
+    """Show tracebacks and debug messages."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take flags only: an environment variable called `seed` must not change a result."""
+        return (init_settings,)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one sub-command and return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr, force=True)
+    log.setLevel(logging.DEBUG if debug else logging.INFO)
+    try:
+        stage, job = parse(words or ["--help"])
+        _run(stage, job)
+    except SegmakeError as error:
+        log.error("segmake: %s", error, exc_info=debug)
+        return 2
+    except KeyboardInterrupt:
+        log.error("segmake: interrupted; run the same command again to go on")
+        return 130
+    return 0
+
+
+def parse(words: Sequence[str]) -> tuple[str, BaseModel]:
+    """The chosen stage and its checked job.
+
+    Raises:
+        SegmakeError: a flag is unknown, missing or has a bad value.
+    """
+    try:
+        chosen = CliApp.run(Segmake, cli_args=_gather_paths(words))
+    except ValidationError as error:
+        raise SegmakeError(explain(error, Segmake, "the command line")) from error
+    for name in Segmake.model_fields:
+        job = getattr(chosen, name)
+        if isinstance(job, BaseModel):
+            return name, job
+    raise SegmakeError("no sub-command was given; see `segmake --help`")
+
+
+def _gather_paths(words: Sequence[str]) -> list[str]:
+    """Write every list of paths as one JSON word, so that `--tables a b` works and commas in paths survive."""
+    lists = {
+        f"--{name}"
+        for command in Segmake.model_fields.values()
+        for job in get_args(command.annotation)
+        if isinstance(job, type) and issubclass(job, BaseModel)
+        for name, field in job.model_fields.items()
+        if field.annotation == list[Path]
+    }
+    gathered: dict[str, list[str]] = {}
+    result: list[str] = []
+    current = ""
+    for word in words:
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            current = name if name in lists else ""
+            if current and equals:
+                gathered.setdefault(current, []).append(value)
+        if current and not word.startswith("--"):
+            gathered.setdefault(current, []).append(word)
+        elif not current:
+            result.append(word)
+    for name, values in gathered.items():
+        result += [name, json.dumps(values)]
+    return result
+
+
+def _run(stage: str, job: BaseModel) -> None:
+    from segmake.provenance import write_manifest
+
+    started = time.perf_counter()
+    importlib.import_module(f"segmake.stages.{stage}").run(job)
+    write_manifest(stage, job, time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

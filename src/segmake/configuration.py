@@ -1,0 +1,109 @@
+"""Between the YAML configuration, the settings models and the command line.
+
+One place turns a configuration into checked settings, checked settings into flags for a job, and a failed
+check into one sentence.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from segmake.errors import ConfigError
+from segmake.settings import Settings, TrainSettings
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def load_settings(config: Mapping[str, Any]) -> Settings:
+    """Check a whole configuration, the models' overrides included.
+
+    Raises:
+        ConfigError: one sentence per broken rule; an unknown key names the nearest valid one.
+    """
+    settings = check(Settings, config, "the configuration")
+    if not settings.models:
+        raise ConfigError("models is empty; name at least one, such as {unet: {network: DynUNet}}")
+    for name in settings.models:
+        model_settings(settings, name)
+    return settings
+
+
+def model_settings(settings: Settings, model: str) -> TrainSettings:
+    """Train settings of one model: `train`, overridden by its entry in `models`."""
+    merged = settings.train.model_dump(exclude_unset=True) | settings.models[model]
+    return check(TrainSettings, merged, f"models.{model}")
+
+
+def check(model: type[M], values: Mapping[str, Any], origin: str) -> M:
+    """Validate values, or explain in plain sentences what is wrong with them."""
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(explain(error, model, origin)) from error
+
+
+def explain(error: ValidationError, model: type[BaseModel], origin: str) -> str:
+    """One sentence per failed check: the rule, what was received, what to do."""
+    return "; ".join(dict.fromkeys(_sentence(entry, model, origin) for entry in error.errors()))
+
+
+def _sentence(entry: Any, model: type[BaseModel], origin: str) -> str:
+    where = ".".join(str(part) for part in entry["loc"]) or "settings"
+    if entry["type"] == "extra_forbidden":
+        valid = _fields_at(model, entry["loc"][:-1])
+        near = difflib.get_close_matches(str(entry["loc"][-1]), valid, n=1, cutoff=0.0)
+        hint = f"did you mean '{near[0]}'?" if near else "remove it"
+        return f"{origin} has an unknown key '{where}'; {hint} (valid: {', '.join(valid)})"
+    if entry["type"] == "missing":
+        return f"{origin} needs '{where}'; give it a value"
+    message = entry["msg"].removeprefix("Value error, ")
+    return f"{origin}: {where} is {entry['input']!r}: {message}"
+
+
+def _fields_at(model: type[BaseModel], path: Collection[Any]) -> list[str]:
+    """Names of the fields of the section at this path."""
+    for part in path:
+        field = model.model_fields.get(str(part))
+        kinds = [field.annotation, *get_args(field.annotation)] if field else []
+        inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not inner:
+            return []
+        model = inner[0]
+    return list(model.model_fields)
+
+
+def flags(settings: BaseModel, *, leave_out: Collection[str] = ()) -> list[str]:
+    """Command-line words that repeat these settings where they differ from the defaults.
+
+    Only differences, so that a printed command stays readable; the manifest beside the result holds all.
+    """
+    words: list[str] = []
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if name in leave_out or value is None or value == field.get_default(call_default_factory=True):
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            words += [f"--{name}", _text(value)]
+    return words
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, separators=(",", ":"))
+    return str(value)
+
+
+def find(path: Path | None, folders: Collection[Path]) -> Path | None:
+    """First of `folders` in which a relative path exists, else as if in the first of them."""
+    if path is None or path.is_absolute():
+        return path
+    candidates = [(folder / path).resolve() for folder in folders]
+    return next((candidate for candidate in candidates if candidate.exists()), candidates[0])

@@ -1,0 +1,58 @@
+"""The configured data -> cases, channels and labels, from whichever source the settings name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from segmake.dataset import phantom
+from segmake.dataset.layouts import Dataset, index_layout
+from segmake.dataset.sheet import Case, cases_from_rows, read_sheet
+from segmake.errors import ConfigError
+from segmake.settings import DataSettings, PhantomSettings
+
+PHANTOM_FOLDER = Path("phantom")
+
+
+def load_dataset(data: DataSettings, phantoms: PhantomSettings) -> Dataset:
+    """Cases with their channels, labels and regions; what the settings say wins over the layout.
+
+    Raises:
+        ConfigError: the settings name no source of cases, or do not say enough about it.
+        InputError: the source breaks a rule.
+    """
+    found = _source(data, phantoms)
+    channels = data.channels or found.channels
+    labels = data.labels or found.labels
+    if not channels:
+        raise ConfigError("data.channels is empty; name each channel and its modality, such as {t1: mr}")
+    if not labels and any(case.label for case in found.cases):
+        raise ConfigError("data.labels is empty; name each label and its value, such as {tumour: 1}")
+    cases = [_with_channels(case, list(channels)) for case in found.cases]
+    return Dataset(cases, dict(channels), dict(labels), dict(data.regions or found.regions))
+
+
+def _source(data: DataSettings, phantoms: PhantomSettings) -> Dataset:
+    if data.cases is not None:
+        return Dataset(read_sheet(data.cases, data.channels))
+    if data.layout == "phantom":
+        rows = phantom.sheet_rows(phantoms, PHANTOM_FOLDER)
+        channels = phantom.CHANNELS[phantoms.kind]
+        cases = cases_from_rows(rows, channels, Path(), "the phantom sheet")
+        return Dataset(cases, dict(channels), dict(phantom.LABELS[phantoms.kind]))
+    if data.layout is None or data.root is None:
+        raise ConfigError("data names no cases; give data.cases (a sheet), or data.layout and data.root")
+    return index_layout(data.layout, data.root)
+
+
+def _with_channels(case: Case, channels: list[str]) -> Case:
+    """Put a case's channels in the configured order; a single channel may be renamed."""
+    if set(channels) <= set(case.channels):
+        return replace(case, channels={name: case.channels[name] for name in channels})
+    if len(channels) == len(case.channels) == 1:
+        return replace(case, channels={channels[0]: next(iter(case.channels.values()))})
+    missing = sorted(set(channels) - set(case.channels))
+    raise ConfigError(
+        f"case {case.name} has channels {', '.join(case.channels)}, not {', '.join(missing)}; "
+        "correct data.channels"
+    )

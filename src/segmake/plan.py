@@ -21,7 +21,8 @@ Spacing = tuple[float, float, float]
 class Normalisation(Section):
     """How one channel's intensities are made comparable.
 
-    zscore: mean and standard deviation of the case (of its non-zero voxels when the case was cropped).
+    zscore: mean and standard deviation of the case; with `masked` those of its body (the non-zero voxels and the
+    holes in them), and zero outside it.
     ct: clip to [lower, upper], then subtract `mean` and divide by `std`, all from the data set's foreground.
     minmax: the case's own range to [0, 1].
     """
@@ -31,6 +32,7 @@ class Normalisation(Section):
     upper: float = 0.0
     mean: float = 0.0
     std: float = 1.0
+    masked: bool = False
 
 
 class Plan(Section):

@@ -1,0 +1,1 @@
+"""Volumes made comparable: fingerprint, planning, intensity and the preparation of a case."""

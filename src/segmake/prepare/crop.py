@@ -1,0 +1,53 @@
+"""Where a case is: its non-zero voxels and the box around them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segmake.plan import Triple
+from segmake.volume.volume import Array
+
+Box = tuple[Triple, Triple]
+"""First voxel of a box and its size."""
+
+
+def nonzero_mask(data: Array) -> Array:
+    """Boolean [X, Y, Z]: voxels of [C, X, Y, Z] that are not zero in at least one channel."""
+    mask: Array = data[0] != 0
+    for channel in data[1:]:
+        mask |= channel != 0
+    return mask
+
+
+def nonzero_box(mask: Array) -> Box:
+    """Start and size of the smallest box around the true voxels of [X, Y, Z]; the whole grid when empty."""
+    start, size = [0, 0, 0], [int(n) for n in mask.shape]
+    plane = np.any(mask, axis=2)
+    lines = (np.any(plane, axis=1), np.any(plane, axis=0), np.any(mask, axis=(0, 1)))
+    if not lines[0].any():
+        return (0, 0, 0), (size[0], size[1], size[2])
+    for axis, line in enumerate(lines):
+        hits = np.flatnonzero(line)
+        start[axis] = int(hits[0])
+        size[axis] = int(hits[-1]) - start[axis] + 1
+    return (start[0], start[1], start[2]), (size[0], size[1], size[2])
+
+
+def crop(data: Array, box: Box) -> Array:
+    """View of the last three axes of an array inside a box."""
+    (x, y, z), (nx, ny, nz) = box
+    return data[..., x : x + nx, y : y + ny, z : z + nz]
+
+
+def fill_holes(mask: Array) -> Array:
+    """The mask and the cavities that it encloses (background that faces never connect to the border)."""
+    import cc3d  # 100x faster than iterated dilation on a head
+
+    background, count = cc3d.connected_components(~mask, connectivity=6, return_N=True)
+    outside = np.zeros(count + 1, dtype=bool)
+    for axis in range(3):
+        for face in (0, -1):
+            outside[np.unique(background.take(face, axis=axis))] = True
+    outside[0] = False
+    filled: Array = ~outside[background]
+    return filled

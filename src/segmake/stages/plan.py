@@ -1,0 +1,95 @@
+"""plan: takes all passport rows, makes plan.json: folds, grid, patch, network shape and normalisation.
+
+Steps: gather the fingerprints of the labelled training cases, choose everything that depends on them
+under the budget, deal whole patients into stratified folds.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+
+import numpy as np
+
+from segmake.dataset.folds import assign_folds
+from segmake.jobs import PlanJob
+from segmake.ledger import read_record
+from segmake.plan import Plan
+from segmake.prepare.fingerprint import Fingerprint
+from segmake.prepare.planning import Task, make_plan
+from segmake.tables import Row, read_table, write_text
+
+HIDDEN = ("channels", "labels", "regions", "folds", "reasons")
+"""Fields shown in a form of their own."""
+
+
+def run(job: PlanJob) -> None:
+    """Write the plan, or show an existing one."""
+    if job.show:
+        sys.stdout.write(format_plan(Plan.load(job.output)))
+        return
+    rows: list[Row] = []
+    fingerprints: list[Fingerprint] = []
+    for table in job.tables:
+        for row in read_table(table):
+            if row["status"] == "ok" and row["split"] == "train" and row["label"]:
+                rows.append(row)
+                fingerprints.append(read_record(table.parent, row["case"])["details"]["fingerprint"])
+    order = sorted(range(len(rows)), key=lambda i: rows[i]["case"])
+    rows, fingerprints = [rows[i] for i in order], [fingerprints[i] for i in order]
+    task = Task(dict(job.channels), dict(job.labels), dict(job.regions), job.order)
+    plan = make_plan(job, task, fingerprints)
+    cases, groups = [row["case"] for row in rows], [row["group"] or row["case"] for row in rows]
+    strata = _strata(rows, fingerprints)
+    folds = assign_folds(cases, groups, strata, job.folds, job.seed)
+    reason = (
+        f"{len(cases)} cases of {len(set(groups))} groups dealt into {job.folds} folds, whole groups, "
+        "balanced by site, labels present and tercile of foreground volume."
+    )
+    plan = plan.model_copy(update={"folds": folds, "reasons": plan.reasons | {"folds": reason}})
+    write_text(job.output, plan.model_dump_json(indent=2) + "\n")
+
+
+def _strata(rows: list[Row], fingerprints: list[Fingerprint]) -> list[str]:
+    """Site, labels present and tercile of the foreground volume of each case."""
+    volumes = np.array([sum(f["labels"].values()) * np.prod(f["spacing_mm"]) for f in fingerprints])
+    terciles = np.searchsorted(np.quantile(volumes, [1 / 3, 2 / 3]), volumes)
+    return [
+        f"{row.get('site', '')}|{','.join(sorted(f['labels']))}|{tercile}"
+        for row, f, tercile in zip(rows, fingerprints, terciles, strict=True)
+    ]
+
+
+def format_plan(plan: Plan, width: int = 110) -> str:
+    """The plan as an aligned table: field, value, reason; long cells are wrapped."""
+    shown = {
+        "channels": ", ".join(f"{name} ({modality})" for name, modality in plan.channels.items()),
+        "labels": ", ".join(f"{name} {value}" for name, value in plan.labels.items()),
+        "regions": ", ".join(f"{name} {values}" for name, values in plan.regions.items()) or "none",
+    }
+    for name in type(plan).model_fields:
+        if name not in HIDDEN:
+            shown[name] = _value(getattr(plan, name))
+    counts = [list(plan.folds.values()).count(fold) for fold in sorted(set(plan.folds.values()))]
+    shown["folds"] = " + ".join(str(count) for count in counts) or "none"
+    left, middle = max(map(len, shown)), 36
+    lines = []
+    for name, value in shown.items():
+        cells = textwrap.wrap(value, middle) or [""]
+        reasons = textwrap.wrap(plan.reasons.get(name, ""), width - left - middle - 4) or [""]
+        for i in range(max(len(cells), len(reasons))):
+            parts = [name if i == 0 else "", *(c[i] if i < len(c) else "" for c in (cells, reasons))]
+            lines.append(f"{parts[0]:<{left}}  {parts[1]:<{middle}}  {parts[2]}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {rule.scheme}" for name, rule in value.items())
+    if isinstance(value, tuple):
+        return " x ".join(f"{item:g}" for item in value)
+    if isinstance(value, list):
+        return ", ".join(
+            _value(item).replace(" ", "") if isinstance(item, tuple) else str(item) for item in value
+        )
+    return str(value)

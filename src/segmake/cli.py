@@ -26,6 +26,7 @@ from pydantic_settings import (
 from segmake import jobs
 from segmake.configuration import explain
 from segmake.errors import SegmakeError
+from segmake.provenance import write_manifest
 
 log = logging.getLogger("segmake")
 
@@ -60,6 +61,8 @@ class Segmake(BaseSettings):
     summarize: CliSubCommand[jobs.SummarizeJob] = _described(jobs.SummarizeJob)
     report: CliSubCommand[jobs.ReportJob] = _described(jobs.ReportJob)
     verify: CliSubCommand[jobs.VerifyJob] = _described(jobs.VerifyJob)
+    log: Path | None = None
+    """Write every message to this file; standard error then shows only problems (and a bar on a terminal)."""
     debug: bool = False
     """Show tracebacks and debug messages."""
 
@@ -72,38 +75,67 @@ class Segmake(BaseSettings):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one sub-command and return the exit code."""
+    """Run one sub-command and return the exit code: 0 done, 2 explained to the user, 1 a fault of ours."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr, force=True)
-    log.setLevel(logging.DEBUG if debug else logging.INFO)
+    _log_to_stderr(logging.DEBUG if debug else logging.INFO)
     try:
-        stage, job = parse(words or ["--help"])
-        _run(stage, job)
+        chosen = parse(words or ["--help"])
+        if chosen.log:
+            _log_to_file(chosen.log)
+        _run(chosen)
     except SegmakeError as error:
         log.error("segmake: %s", error, exc_info=debug)
         return 2
     except KeyboardInterrupt:
         log.error("segmake: interrupted; run the same command again to go on")
         return 130
+    except Exception:
+        log.exception("segmake: this is a fault of segmake, please report it with the lines below")
+        return 1
     return 0
 
 
-def parse(words: Sequence[str]) -> tuple[str, BaseModel]:
-    """The chosen stage and its checked job.
+def parse(words: Sequence[str]) -> Segmake:
+    """The command line as checked models, exactly one of them set.
 
     Raises:
-        SegmakeError: a flag is unknown, missing or has a bad value.
+        SegmakeError: a flag is missing or has a bad value (argparse itself exits with 2 on unknown ones).
     """
     try:
-        chosen = CliApp.run(Segmake, cli_args=_gather_paths(words))
+        return CliApp.run(Segmake, cli_args=_gather_paths(words))
     except ValidationError as error:
         raise SegmakeError(explain(error, Segmake, "the command line")) from error
-    for name in Segmake.model_fields:
-        job = getattr(chosen, name)
-        if isinstance(job, BaseModel):
-            return name, job
-    raise SegmakeError("no sub-command was given; see `segmake --help`")
+
+
+def _run(chosen: Segmake) -> None:
+    """Import the one stage that was asked for, run it, and leave a manifest beside its output."""
+    stage = next(
+        (name for name in Segmake.model_fields if isinstance(getattr(chosen, name), BaseModel)), None
+    )
+    if stage is None:
+        raise SegmakeError("no sub-command was given; see `segmake --help`")
+    job = getattr(chosen, stage)
+    started = time.perf_counter()
+    importlib.import_module(f"segmake.stages.{stage}").run(job)
+    write_manifest(stage, job, time.perf_counter() - started)
+
+
+def _log_to_stderr(level: int) -> None:
+    logging.basicConfig(format="%(message)s", stream=sys.stderr, force=True)
+    logging.getLogger().handlers[0].setLevel(level)
+    log.setLevel(logging.DEBUG)
+
+
+def _log_to_file(path: Path) -> None:
+    """Every message goes to the file, only problems to standard error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(logging.WARNING)
+    file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    file.setLevel(logging.DEBUG)
+    log.addHandler(file)
 
 
 def _gather_paths(words: Sequence[str]) -> list[str]:
@@ -132,14 +164,6 @@ def _gather_paths(words: Sequence[str]) -> list[str]:
     for name, values in gathered.items():
         result += [name, json.dumps(values)]
     return result
-
-
-def _run(stage: str, job: BaseModel) -> None:
-    from segmake.provenance import write_manifest
-
-    started = time.perf_counter()
-    importlib.import_module(f"segmake.stages.{stage}").run(job)
-    write_manifest(stage, job, time.perf_counter() - started)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ from segmake.tables import Row, hash_path, write_table, write_text
 
 log = logging.getLogger("segmake")
 COLUMNS = ("case", "path", "key", "sha256", "seconds", "status", "reason")
-KILLED = "its worker process was killed, perhaps for lack of memory; give the job more mem_mb or fewer threads"
+KILLED = (
+    "its worker process was killed, perhaps for lack of memory; give the job more mem_mb or fewer threads"
+)
 
 
 @dataclass(frozen=True)

@@ -25,5 +25,5 @@ def track(steps: Iterable[T], total: int, title: str) -> Iterator[T]:
 
 
 def tell(line: str, *values: object) -> None:
-    """Log a line about one case; a terminal shows the bar instead, and problems in either."""
+    """Log a line about one case: always to a log file, to standard error unless a bar is drawn there."""
     log.log(logging.DEBUG if sys.stderr.isatty() else logging.INFO, line, *values)

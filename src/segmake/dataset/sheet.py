@@ -111,7 +111,5 @@ def write_sheet(cases: Sequence[Case]) -> str:
     for case in cases:
         paths = [str(case.channels[channel].absolute()) for channel in channels]
         label = str(case.label.absolute()) if case.label else ""
-        lines.append(
-            "\t".join([case.name, case.group, case.site, case.split, *paths, label, case.class_])
-        )
+        lines.append("\t".join([case.name, case.group, case.site, case.split, *paths, label, case.class_]))
     return "\n".join(lines) + "\n"

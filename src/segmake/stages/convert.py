@@ -7,22 +7,22 @@ map, map its values, check them, measure the fingerprint that planning needs.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from segmake.dataset.load import load_dataset
 from segmake.dataset.sheet import Case, shard_of
-from segmake.errors import GeometryError, InputError
+from segmake.errors import InputError
 from segmake.jobs import ConvertJob
 from segmake.ledger import Item, Outcome, Shard
 from segmake.prepare.fingerprint import measure
 from segmake.settings import PhantomSettings
-from segmake.volume.geometry import axis_codes, grid_distance_mm, to_canonical
+from segmake.volume.channels import check_grid, read_channels
+from segmake.volume.geometry import axis_codes, to_canonical
 from segmake.volume.nifti import read_geometry, write_nifti
 from segmake.volume.read import as_labels, read_volume
-from segmake.volume.volume import Array, Volume
+from segmake.volume.volume import Volume
 
 VERSION = 1
 
@@ -45,7 +45,7 @@ def run(job: ConvertJob) -> None:
 def _convert(item: Item, scratch: Path, job: ConvertJob, labels: dict[str, int]) -> Outcome:
     """Convert one case into the scratch folder."""
     case: Case = item.payload
-    image, source = read_image(list(case.channels.values()), job.tolerance_mm)
+    image, source = read_channels(list(case.channels.values()), job.tolerance_mm)
     name = f"{case.name}.nii.gz"
     write_nifti(scratch / name, image)
     columns: dict[str, object] = dict(_columns(case))
@@ -71,33 +71,10 @@ def _convert(item: Item, scratch: Path, job: ConvertJob, labels: dict[str, int])
     return Outcome(name, columns, details)
 
 
-def read_image(paths: Sequence[Path], tolerance_mm: float) -> tuple[Volume, Volume]:
-    """Read the channel files of a case.
-
-    Returns:
-        The stacked canonical image, and the first file as it was (its grid is the case's native grid).
-
-    Raises:
-        GeometryError: the files do not lie on one grid.
-        InputError: a value is not a number, or a file cannot be read.
-    """
-    unique = list(dict.fromkeys(paths))
-    sources = [read_volume(path) for path in unique]
-    volumes = [to_canonical(source) for source in sources]
-    for path, volume in zip(unique, volumes, strict=True):
-        _check_grid(path, volume, volumes[0], tolerance_mm)
-        if volume.data.dtype.kind == "f" and not np.isfinite(volume.data).all():
-            raise InputError(f"{path} holds values that are not finite numbers; repair the file")
-    data = np.concatenate([volume.data for volume in volumes])
-    if data.shape[0] != len(paths):
-        raise InputError(f"{paths[0]} and its like hold {data.shape[0]} channels, expected {len(paths)}")
-    return Volume(_compact(data), volumes[0].affine), sources[0]
-
-
 def _read_label(case: Case, image: Volume, job: ConvertJob, labels: dict[str, int]) -> Volume:
     path = case.label or Path()
     label = to_canonical(as_labels(read_volume(path), str(path)))
-    _check_grid(path, label, image, job.tolerance_mm)
+    check_grid(path, label, image, job.tolerance_mm)
     data = label.data
     for old, new in job.label_map.items():
         data = np.where(label.data == old, np.int16(new), data)
@@ -110,24 +87,5 @@ def _read_label(case: Case, image: Volume, job: ConvertJob, labels: dict[str, in
     return Volume(data, image.affine)
 
 
-def _check_grid(path: Path, volume: Volume, reference: Volume, tolerance_mm: float) -> None:
-    apart = grid_distance_mm(volume, reference)
-    if apart > tolerance_mm:
-        seen = f"{volume.shape} against {reference.shape}" if np.isinf(apart) else f"{apart:.4g} mm apart"
-        raise GeometryError(
-            f"all files of a case must lie on one grid within {tolerance_mm} mm, but {path} does not "
-            f"({seen}); resample it onto the grid of the first channel"
-        )
-
-
-def _compact(data: Array) -> Array:
-    """Smallest type that NIfTI readers agree on: int16 or int32 for whole numbers, else float32."""
-    if data.dtype.kind in "iu":
-        fits = data.min() >= -32768 and data.max() <= 32767
-        return data.astype(np.int16 if fits else np.int32)
-    return data.astype(np.float32, copy=False)
-
-
 def _columns(case: Case) -> dict[str, str]:
     return {"group": case.group, "site": case.site, "split": case.split, "class": case.class_}
-

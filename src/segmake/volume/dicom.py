@@ -37,7 +37,9 @@ def read_series(folder: Path) -> Volume:
     """
     slices = [found for path in sorted(folder.iterdir()) if (found := _read_header(path)) is not None]
     if len(slices) < 2:
-        raise InputError(f"{folder} holds {len(slices)} DICOM slices with a position; a volume needs two or more")
+        raise InputError(
+            f"{folder} holds {len(slices)} DICOM slices with a position; a volume needs two or more"
+        )
     _check_one_stack(folder, slices)
     first = slices[0].orientation
     normal = np.cross(first[:3], first[3:])
@@ -74,7 +76,9 @@ def _check_one_stack(folder: Path, slices: list[_Slice]) -> None:
         raise InputError(f"the slices in {folder} differ in size: {sorted(sizes)}; keep one size")
     spread = np.ptp([entry.orientation for entry in slices], axis=0).max()
     if spread > 1e-3:
-        raise InputError(f"the slices in {folder} differ in orientation (by {spread:.3g}); keep one orientation")
+        raise InputError(
+            f"the slices in {folder} differ in orientation (by {spread:.3g}); keep one orientation"
+        )
 
 
 def _check_uniform(folder: Path, slices: list[_Slice], normal: Array) -> None:

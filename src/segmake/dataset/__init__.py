@@ -1,0 +1,1 @@
+"""Which cases there are: the case sheet, folder layouts, folds, and phantoms to stand in for patients."""

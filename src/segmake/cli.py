@@ -68,7 +68,11 @@ class Segmake(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes all of them by name
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take flags only: an environment variable called `seed` must not change a result."""
         return (init_settings,)
@@ -110,12 +114,10 @@ def parse(words: Sequence[str]) -> Segmake:
 
 def _run(chosen: Segmake) -> None:
     """Import the one stage that was asked for, run it, and leave a manifest beside its output."""
-    stage = next(
-        (name for name in Segmake.model_fields if isinstance(getattr(chosen, name), BaseModel)), None
-    )
-    if stage is None:
+    given = {name: job for name, job in chosen if isinstance(job, BaseModel)}
+    if not given:
         raise SegmakeError("no sub-command was given; see `segmake --help`")
-    job = getattr(chosen, stage)
+    stage, job = given.popitem()
     started = time.perf_counter()
     importlib.import_module(f"segmake.stages.{stage}").run(job)
     write_manifest(stage, job, time.perf_counter() - started)
@@ -139,7 +141,7 @@ def _log_to_file(path: Path) -> None:
 
 
 def _gather_paths(words: Sequence[str]) -> list[str]:
-    """Write every list of paths as one JSON word, so that `--tables a b` works and commas in paths survive."""
+    """Write every list of paths as one JSON word: `--tables a b` works, commas in paths survive."""
     lists = {
         f"--{name}"
         for command in Segmake.model_fields.values()

@@ -17,9 +17,7 @@ def choose_device(name: str) -> torch.device:
         ConfigError: CUDA was asked for and there is none.
     """
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            "device is cuda, but this machine has no usable CUDA device; set device to auto or cpu"
-        )
+        raise ConfigError("device is cuda, but there is no usable CUDA device; set device to auto or cpu")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(name)
@@ -37,7 +35,7 @@ def uses_bf16(device: torch.device, precision: str) -> bool:
     if precision != "auto":
         return precision == "bf16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return _cpu_has_bf16()
 
 

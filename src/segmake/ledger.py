@@ -29,9 +29,7 @@ from segmake.tables import Row, hash_path, write_table, write_text
 
 log = logging.getLogger("segmake")
 COLUMNS = ("case", "path", "key", "sha256", "seconds", "status", "reason")
-KILLED = (
-    "its worker process was killed, perhaps for lack of memory; give the job more mem_mb or fewer threads"
-)
+KILLED = "its process was killed, perhaps for lack of memory; give the job more mem_mb or fewer threads"
 
 
 @dataclass(frozen=True)
@@ -210,8 +208,10 @@ def _publish(shard: Shard, item: Item, key: str, outcome: Outcome, started: floa
 
 
 def _row(record: Mapping[str, Any]) -> Row:
-    row = {name: str(record.get(name, "")) for name in COLUMNS}
-    return row | {"status": "ok", "reason": ""} | record["columns"]
+    row: Row = {name: str(record.get(name, "")) for name in COLUMNS}
+    row |= {"status": "ok", "reason": ""}
+    row |= record["columns"]
+    return row
 
 
 def _failed_row(case: str, reason: str) -> Row:

@@ -45,9 +45,7 @@ def index_layout(layout: str, root: Path) -> Dataset:
         raise InputError(f"data.root must be a folder in {layout} layout, got {root}; correct the path")
     found = LAYOUTS[layout](root)
     if not found.cases:
-        raise InputError(
-            f"{root} holds no case in {layout} layout; check the folder or choose another layout"
-        )
+        raise InputError(f"{root} holds no case in {layout} layout; check data.root and data.layout")
     names = [case.name for case in found.cases]
     if twice := {name for name in names if names.count(name) > 1}:
         raise InputError(f"{root}: case '{min(twice)}' stands twice; give each case folder its own name")
@@ -92,9 +90,8 @@ def _nnunet_labels(entries: dict[str, Any]) -> tuple[dict[str, int], dict[str, l
     """nnU-Net writes a label as a number and a region as a list of numbers."""
     plain = {_word(name): int(value) for name, value in entries.items() if not isinstance(value, list)}
     labels = {name: value for name, value in plain.items() if value}
-    regions = {
-        _word(name): [int(v) for v in value] for name, value in entries.items() if isinstance(value, list)
-    }
+    lists = {_word(name): value for name, value in entries.items() if isinstance(value, list)}
+    regions = {name: [int(number) for number in value] for name, value in lists.items()}
     for value in sorted({value for values in regions.values() for value in values} - set(labels.values())):
         labels[f"label_{value}"] = value
     return labels, regions
@@ -114,9 +111,8 @@ def _brats(root: Path) -> Dataset:
             parts = {part.lower() for part in folder.relative_to(root).parts[:-1]}
             split = "test" if parts & {"test", "testing"} else "train" if label else "new"
             cases.append(_case(folder.name, found, label, split))
-    common = [
-        name for name in ("t1", "t1ce", "t2", "flair") if cases and all(name in c.channels for c in cases)
-    ]
+    everywhere = set.intersection(*(set(case.channels) for case in cases)) if cases else set()
+    common = [name for name in ("t1", "t1ce", "t2", "flair") if name in everywhere]
     kept = [_case(c.name, {name: c.channels[name] for name in common}, c.label, c.split) for c in cases]
     return Dataset(kept if common else [], dict.fromkeys(common, "mr"), dict(BRATS_LABELS))
 

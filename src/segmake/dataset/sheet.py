@@ -1,4 +1,4 @@
-"""The case sheet: which cases there are. Standard library only, for it is read while a Snakefile is parsed."""
+"""The case sheet: which cases there are. Standard library only: it is read while a Snakefile is parsed."""
 
 from __future__ import annotations
 

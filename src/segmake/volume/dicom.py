@@ -37,9 +37,7 @@ def read_series(folder: Path) -> Volume:
     """
     slices = [found for path in sorted(folder.iterdir()) if (found := _read_header(path)) is not None]
     if len(slices) < 2:
-        raise InputError(
-            f"{folder} holds {len(slices)} DICOM slices with a position; a volume needs two or more"
-        )
+        raise InputError(f"{folder} holds {len(slices)} DICOM slices with a position; a volume needs two")
     _check_one_stack(folder, slices)
     first = slices[0].orientation
     normal = np.cross(first[:3], first[3:])
@@ -76,9 +74,7 @@ def _check_one_stack(folder: Path, slices: list[_Slice]) -> None:
         raise InputError(f"the slices in {folder} differ in size: {sorted(sizes)}; keep one size")
     spread = np.ptp([entry.orientation for entry in slices], axis=0).max()
     if spread > 1e-3:
-        raise InputError(
-            f"the slices in {folder} differ in orientation (by {spread:.3g}); keep one orientation"
-        )
+        raise InputError(f"the slices in {folder} differ in orientation by {spread:.3g}; keep one stack")
 
 
 def _check_uniform(folder: Path, slices: list[_Slice], normal: Array) -> None:
@@ -92,7 +88,7 @@ def _check_uniform(folder: Path, slices: list[_Slice], normal: Array) -> None:
     if abs(gaps[worst] - usual) > GAP_TOLERANCE * usual:
         raise InputError(
             f"{folder}: slices are {usual:.4g} mm apart, but {gaps[worst]:.4g} mm between "
-            f"{slices[worst].path.name} and {slices[worst + 1].path.name}; a slice is missing or spacing is uneven"
+            f"{slices[worst].path.name} and {slices[worst + 1].path.name}; add the missing slice"
         )
     step = (positions[-1] - positions[0]) / (len(slices) - 1)
     sideways = float(np.linalg.norm(step - (step @ normal) * normal))

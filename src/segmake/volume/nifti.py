@@ -34,7 +34,6 @@ def read_nifti(path: Path) -> Volume:
         data = data.astype(np.float32, copy=False)
     elif data.dtype.kind not in "iu":
         raise InputError(f"{path} holds {data.dtype} voxels; only integers and reals can be read")
-    data = data.reshape(data.shape + (1,) * (3 - data.ndim))
     while data.ndim > 4 and data.shape[-1] == 1:
         data = data[..., 0]
     if data.ndim == 4:

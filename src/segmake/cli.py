@@ -142,10 +142,10 @@ def _log_to_file(path: Path) -> None:
 
 def _gather_paths(words: Sequence[str]) -> list[str]:
     """Write every list of paths as one JSON word: `--tables a b` works, commas in paths survive."""
+    command = Segmake.model_fields.get(next((word for word in words if word in Segmake.model_fields), ""))
     lists = {
         f"--{name}"
-        for command in Segmake.model_fields.values()
-        for job in get_args(command.annotation)
+        for job in (get_args(command.annotation) if command else ())
         if isinstance(job, type) and issubclass(job, BaseModel)
         for name, field in job.model_fields.items()
         if field.annotation == list[Path]

@@ -15,12 +15,11 @@ from segmake.dataset.phantom import (
     CHANNELS,
     annotations_file,
     brats,
-    case_class,
-    case_names,
     dicom_folder,
     image_file,
     label_file,
     luna,
+    sheet_rows,
 )
 from segmake.dataset.phantom.grid import Phantom
 from segmake.dataset.phantom.write import (
@@ -44,11 +43,11 @@ MAKERS = {"brats": brats.make, "luna": luna.make}
 
 def run(job: PhantomJob) -> None:
     """Make the cases of one shard; the last luna shard to end leaves a complete annotations.csv."""
-    names = case_names(job)
+    rows = sheet_rows(job, Path())
     items = [
-        Item(case, (job.kind, str(index), str(job.size), str(job.seed)), index)
-        for index, case in enumerate(names)
-        if shard_of(case, job.shards) == job.shard
+        Item(row["case"], (job.kind, str(index), str(job.size), str(job.seed), *row.values()), (index, row))
+        for index, row in enumerate(rows)
+        if shard_of(row["case"], job.shards) == job.shard
     ]
     work = partial(make_case, kind=job.kind, size=job.size, seed=job.seed)
     shard = Shard("phantom", VERSION, job.output, {}, job.threads, job.on_error)
@@ -56,12 +55,13 @@ def run(job: PhantomJob) -> None:
         shard.run(items, work)
     finally:
         if job.kind == "luna":
-            gather_annotations(job.output.parent, names)
+            gather_annotations(job.output.parent, [row["case"] for row in rows])
 
 
 def make_case(item: Item, scratch: Path, *, kind: str, size: int, seed: int) -> Outcome:
-    """Make one case and write its files."""
-    phantom = MAKERS[kind](seed, item.payload, size)
+    """Make one case and write its files; its table row is a row of a case sheet too."""
+    index, row = item.payload
+    phantom = MAKERS[kind](seed, index, size)
     write_nifti(scratch / label_file(item.case), phantom.label)
     if kind == "luna":
         _write_luna(scratch, item.case, phantom, seed)
@@ -71,8 +71,7 @@ def make_case(item: Item, scratch: Path, *, kind: str, size: int, seed: int) -> 
             write_nifti(scratch / image_file(kind, item.case, channel), image)
     voxel_ml = float(np.prod(phantom.label.spacing_mm)) / 1000
     columns = {
-        "label": label_file(item.case),
-        "class": case_class(kind, item.payload),
+        **{name: value for name, value in row.items() if name != "case"},
         "shape": "x".join(str(n) for n in phantom.image.shape),
         "spacing_mm": "x".join(f"{value:g}" for value in phantom.image.spacing_mm),
         "orientation": axis_codes(phantom.image.affine),

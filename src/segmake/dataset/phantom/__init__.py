@@ -59,15 +59,15 @@ def annotations_file(case: str) -> str:
 
 
 def sheet_rows(settings: PhantomSettings, folder: Path) -> list[dict[str, str]]:
-    """Rows of the case sheet for phantoms made in `folder`; the last `settings.test` are for testing."""
-    kind, first_test = settings.kind, settings.count - settings.test
+    """Rows of the case sheet for phantoms made in `folder`; the first `settings.test` cases are held out."""
+    kind = settings.kind
     rows = []
     for index, case in enumerate(case_names(settings)):
         row = {
             "case": case,
             "group": case,
             "site": SITES[index % len(SITES)],
-            "split": "test" if index >= first_test else "train",
+            "split": "test" if index < settings.test else "train",
         }
         row |= {name: str(folder / image_file(kind, case, name)) for name in CHANNELS[kind]}
         rows.append(row | {"label": str(folder / label_file(case)), "class": case_class(kind, index)})

@@ -1,0 +1,36 @@
+"""segmake: convert -> plan -> resample -> train -> predict -> evaluate -> report."""
+
+from snakemake.utils import min_version
+
+min_version("9.3")
+
+# The demo is the configuration of those who name no data of their own; nothing of it leaks into theirs.
+if not {"cases", "layout"} & set(config.get("data") or {}):
+
+    configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+workdir: SETTINGS.workdir
+
+
+include: "workflow/rules/phantom.smk"
+include: "workflow/rules/convert.smk"
+include: "workflow/rules/plan.smk"
+include: "workflow/rules/resample.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/predict.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "report/index.html",
+
+
+onsuccess:
+    tell_results()

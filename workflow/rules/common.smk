@@ -1,0 +1,105 @@
+"""Reads and validates the configuration, and names files, flags and resources. No rules.
+
+Parsed again in every cluster job: nothing heavy is imported here.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+from segmake.configuration import find, flags, load_settings, model_settings
+from segmake.dataset.load import load_dataset
+from segmake.dataset.sheet import shard_name, shard_of
+from segmake.errors import SegmakeError
+
+# A relative path counts from where snakemake was started, else from an overlay's folder, else from here.
+FOLDERS = [Path.cwd(), *(Path(file).resolve().parent for file in workflow.configfiles), Path(workflow.basedir)]
+
+try:
+    SETTINGS = load_settings(config)
+    DATA = SETTINGS.data.model_copy(
+        update={name: find(getattr(SETTINGS.data, name), FOLDERS) for name in ("cases", "root")}
+    )
+    DATASET = load_dataset(DATA, SETTINGS.phantom)
+except SegmakeError as error:
+    sys.exit(f"segmake: {error}")
+
+MODELS = {name: model_settings(SETTINGS, name) for name in SETTINGS.models}
+CASES = {}
+for case in DATASET.cases:
+    CASES.setdefault(shard_name(shard_of(case.name, SETTINGS.shards), SETTINGS.shards), []).append(case)
+SHARDS = sorted(CASES)
+BATCH = ["--on_error", SETTINGS.on_error] if SETTINGS.on_error != "stop" else []
+SEED = ["--seed", str(SETTINGS.seed)] if SETTINGS.seed else []
+MEANING = [
+    word
+    for name in ("channels", "labels", "regions")
+    if getattr(DATASET, name)
+    for word in (f"--{name}", json.dumps(getattr(DATASET, name), separators=(",", ":")))
+]
+
+
+wildcard_constraints:
+    shard="|".join(SHARDS),
+    model="|".join(MODELS),
+    fold=r"\d+",
+
+
+def phantom_table(wildcards):
+    """Phantom shard that a convert shard needs, if the data are phantoms."""
+    return [f"phantom/shard-{wildcards.shard}.tsv"] if DATA.layout == "phantom" else []
+
+
+def data_flags(wildcards):
+    """Where a convert shard finds its cases."""
+    if DATA.layout == "phantom":
+        source = ["--cases", f"phantom/shard-{wildcards.shard}.tsv"]
+    else:
+        source = flags(DATA, leave_out=("channels", "labels", "regions", "label_map"))
+        source += ["--shard", str(int(wildcards.shard)), "--shards", str(SETTINGS.shards)]
+    return source + MEANING + flags(DATA.model_copy(update={"cases": None, "root": None, "layout": None}),
+                                    leave_out=("channels", "labels", "regions"))
+
+
+def source_digest(wildcards):
+    """Changes when a case of the shard, or one of its files, does: then the shard is looked at again."""
+    lines = []
+    for case in CASES[wildcards.shard]:
+        lines.append(repr(case))
+        if DATA.layout != "phantom":
+            for path in case.sources():
+                status = path.stat() if path.exists() else None
+                lines.append(f"{status.st_size} {status.st_mtime_ns}" if status else "missing")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def fold_models(wildcards):
+    """Trained folds of a model."""
+    return [f"train/{wildcards.model}/fold-{fold}/model.pt" for fold in MODELS[wildcards.model].folds]
+
+
+def per_shard(pattern):
+    """One file per shard; other wildcards stay."""
+    return [pattern.replace("{shard}", shard) for shard in SHARDS]
+
+
+def mem_mb(base):
+    """Memory that grows with every attempt."""
+
+    def megabytes(wildcards, attempt):
+        return base * attempt
+
+    return megabytes
+
+
+def tell_results():
+    """Print the summary tables and where the report is."""
+    from segmake.stages.summarize import format_summary
+
+    for model in MODELS:
+        summary = Path(f"evaluate/{model}/summary.tsv")
+        if summary.exists():
+            print(f"\n{model}\n{format_summary(summary)}", file=sys.stderr)
+    if Path("report/index.html").exists():
+        print(f"\nReport: {Path('report/index.html').resolve()}", file=sys.stderr)

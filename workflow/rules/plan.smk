@@ -1,0 +1,23 @@
+"""plan: takes all passport rows, makes plan.json: folds, grid, patch, network shape, normalisation."""
+
+
+rule plan:
+    """Choose how to prepare the cases and how to train, with a reason for each choice."""
+    input:
+        tables=per_shard("convert/shard-{shard}.tsv"),
+    output:
+        plan="plan/plan.json",
+    log:
+        "logs/plan/plan.log",
+    benchmark:
+        "benchmarks/plan/plan.tsv"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(2000),
+        runtime=30,
+    params:
+        meaning=MEANING + flags(SETTINGS.resample, leave_out=("locations",)),
+        settings=flags(SETTINGS.plan) + SEED,
+    shell:
+        "segmake --log {log:q} plan --tables {input.tables:q} --output {output.plan:q} "
+        "{params.meaning:q} {params.settings:q}"

@@ -1,0 +1,24 @@
+"""predict: takes models and cases, makes label maps on the native grid of each source."""
+
+
+rule predict:
+    """Predict one shard: training cases out of fold, test and new cases by all folds together."""
+    input:
+        table="convert/shard-{shard}.tsv",
+        models=fold_models,
+    output:
+        table="predict/{model}/shard-{shard}.tsv",
+    log:
+        "logs/predict/{model}/shard-{shard}.log",
+    benchmark:
+        "benchmarks/predict/{model}/shard-{shard}.tsv"
+    threads: 8
+    resources:
+        mem_mb=mem_mb(8000),
+        runtime=240,
+        gpu=int(SETTINGS.predict.device == "cuda"),
+    params:
+        settings=flags(SETTINGS.predict) + BATCH,
+    shell:
+        "segmake --log {log:q} predict --table {input.table:q} --model {input.models:q} "
+        "--output {output.table:q} --threads {threads} {params.settings:q}"

@@ -1,0 +1,30 @@
+"""report: takes the tables (and the volumes of the worst and best cases), makes figures and one HTML page."""
+
+
+rule report:
+    """Draw the figures and the page."""
+    input:
+        plan="plan/plan.json",
+        cases=per_shard("convert/shard-{shard}.tsv"),
+        predictions=expand("predict/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
+        metrics=expand("evaluate/{model}/metrics.tsv", model=MODELS),
+        summary=expand("evaluate/{model}/summary.tsv", model=MODELS),
+        history=[
+            f"train/{model}/fold-{fold}/history.csv" for model in MODELS for fold in MODELS[model].folds
+        ],
+    output:
+        page=report("report/index.html", caption="../report/page.rst", category="Report"),
+    log:
+        "logs/report/report.log",
+    benchmark:
+        "benchmarks/report/report.tsv"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=60,
+    params:
+        settings=flags(SETTINGS.report),
+    shell:
+        "segmake --log {log:q} report --plan {input.plan:q} --cases {input.cases:q} "
+        "--predictions {input.predictions:q} --metrics {input.metrics:q} --summary {input.summary:q} "
+        "--history {input.history:q} --output {output.page:q} {params.settings:q}"

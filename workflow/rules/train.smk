@@ -1,0 +1,30 @@
+"""train: takes arrays, plan and fold, makes model.pt (one file that rebuilds everything) and history.csv.
+
+The rolling checkpoint lives in train/<model>/fold-<k>/state, which is no declared output: Snakemake deletes
+those of a killed job, and the job must go on where it was.
+"""
+
+
+rule train:
+    """Train one network on one fold."""
+    input:
+        tables=per_shard("resample/shard-{shard}.tsv"),
+        plan="plan/plan.json",
+    output:
+        model="train/{model}/fold-{fold}/model.pt",
+        history="train/{model}/fold-{fold}/history.csv",
+    log:
+        "logs/train/{model}/fold-{fold}.log",
+    benchmark:
+        "benchmarks/train/{model}/fold-{fold}.tsv"
+    threads: 8
+    retries: 2
+    resources:
+        mem_mb=mem_mb(16000),
+        runtime=2880,
+        gpu=lambda wildcards: int(MODELS[wildcards.model].device == "cuda"),
+    params:
+        settings=lambda wildcards: flags(MODELS[wildcards.model], leave_out=("folds",)) + SEED,
+    shell:
+        "segmake --log {log:q} train --tables {input.tables:q} --plan {input.plan:q} --fold {wildcards.fold} "
+        "--output {output.model:q} --threads {threads} {params.settings:q}"

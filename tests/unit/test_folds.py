@@ -1,0 +1,70 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from segmake.dataset.folds import assign_folds
+from segmake.errors import InputError
+
+
+def test_every_case_once_and_folds_alike() -> None:
+    cases = [f"case_{i}" for i in range(23)]
+    folds = assign_folds(cases, cases, ["a"] * 23, 5, 0)
+    assert list(folds) == sorted(cases)
+    assert sorted(Counter(folds.values()).values()) == [4, 4, 5, 5, 5]
+
+
+def test_a_patient_stays_in_one_fold() -> None:
+    cases = [f"case_{i:02}" for i in range(40)]
+    groups = [f"patient_{i % 13}" for i in range(40)]
+    folds = assign_folds(cases, groups, ["a"] * 40, 4, 0)
+    seen: dict[str, set[int]] = {}
+    for case, group in zip(cases, groups, strict=True):
+        seen.setdefault(group, set()).add(folds[case])
+    assert all(len(found) == 1 for found in seen.values())
+    assert set(folds.values()) == {0, 1, 2, 3}
+
+
+def test_strata_are_spread() -> None:
+    cases = [f"case_{i:02}" for i in range(60)]
+    strata = ["siteA|1,2|0"] * 40 + ["siteB|1|2"] * 20
+    folds = assign_folds(cases, cases, strata, 5, 3)
+    for fold in range(5):
+        inside = Counter(stratum for case, stratum in zip(cases, strata, strict=True) if folds[case] == fold)
+        assert inside == {"siteA|1,2|0": 8, "siteB|1|2": 4}
+
+
+def test_independent_of_the_order_of_rows() -> None:
+    cases = [f"case_{i:02}" for i in range(30)]
+    groups = [f"patient_{i // 2}" for i in range(30)]
+    strata = [str(i % 3) for i in range(30)]
+    expected = assign_folds(cases, groups, strata, 3, 1)
+    order = np.random.default_rng(0).permutation(30)
+    shuffled = assign_folds(*([column[i] for i in order] for column in (cases, groups, strata)), 3, 1)  # type: ignore[misc]
+    assert shuffled == expected
+
+
+def test_the_seed_decides() -> None:
+    cases = [f"case_{i:02}" for i in range(30)]
+    first = assign_folds(cases, cases, ["a"] * 30, 3, 0)
+    assert first == assign_folds(cases, cases, ["a"] * 30, 3, 0)
+    assert first != assign_folds(cases, cases, ["a"] * 30, 3, 1)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 6, 7, 11])
+def test_few_cases_with_strata_of_their_own(count: int) -> None:
+    cases = [f"case_{i}" for i in range(count)]
+    folds = assign_folds(cases, cases, cases, min(count, 5), 0)
+    assert set(folds.values()) == set(range(min(count, 5)))
+
+
+def test_rare_strata_beside_a_common_one() -> None:
+    cases = [f"case_{i:02}" for i in range(12)]
+    strata = ["common"] * 10 + ["rare_1", "rare_2"]
+    folds = assign_folds(cases, cases, strata, 5, 0)
+    assert min(Counter(folds.values()).values()) >= 2
+
+
+def test_too_few_patients() -> None:
+    with pytest.raises(InputError, match=r"5 folds need at least 5 groups .* got 2; lower plan\.folds"):
+        assign_folds(list("abcdef"), ["p", "q"] * 3, ["s"] * 6, 5, 0)

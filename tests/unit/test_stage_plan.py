@@ -1,0 +1,114 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segmake.errors import InputError
+from segmake.jobs import PlanJob
+from segmake.plan import Plan
+from segmake.stages.plan import format_plan, run
+from segmake.tables import write_table
+
+
+def a_print(size: int, labels: dict[str, int]) -> dict[str, Any]:
+    one = {"count": 10, "mean": 1.0, "m2": 10.0, "quantiles": [float(i) for i in range(129)]}
+    shape = [size, size, size]
+    return {
+        "shape": shape,
+        "spacing_mm": [1.0, 1.0, 1.0],
+        "box_start": [0, 0, 0],
+        "box_shape": shape,
+        "labels": labels,
+        "channels": {"t1": one},
+    }
+
+
+def tables(folder: Path, count: int = 12) -> list[Path]:
+    """Two convert tables with records; not all are training cases with a label."""
+    rows = [
+        {
+            "case": f"case_{i:02}",
+            "status": "ok",
+            "group": f"p{i // 2}",
+            "site": "",
+            "split": "train",
+            "label": "x",
+        }
+        for i in range(count)
+    ]
+    rows += [
+        {"case": "broken", "status": "failed", "group": "", "site": "", "split": "", "label": ""},
+        {"case": "new", "status": "ok", "group": "new", "site": "", "split": "new", "label": "x"},
+        {"case": "bare", "status": "ok", "group": "bare", "site": "", "split": "train", "label": ""},
+    ]
+    for i, row in enumerate(rows):
+        record = {"details": {"fingerprint": a_print(40 + 2 * (i % 3), {"1": 100 * (i + 1)})}}
+        (folder / f"{row['case']}.json").write_text(json.dumps(record))
+    paths = [folder / "shard-00.tsv", folder / "shard-01.tsv"]
+    for part, path in enumerate(paths):
+        write_table(path, rows[part::2])
+    return paths
+
+
+def a_job(folder: Path, **values: Any) -> PlanJob:
+    base: dict[str, Any] = {
+        "tables": tables(folder),
+        "output": folder / "plan" / "plan.json",
+        "channels": {"t1": "mr"},
+        "labels": {"lesion": 1},
+        "folds": 3,
+        "budget": "60GFLOP",
+    }
+    return PlanJob(**(base | values))
+
+
+def test_the_plan_is_written_from_the_labelled_training_cases(tmp_path: Path) -> None:
+    job = a_job(tmp_path)
+    run(job)
+    plan = Plan.load(job.output)
+    assert list(plan.folds) == [f"case_{i:02}" for i in range(12)]
+    assert plan.median_shape == (42, 42, 42)
+    assert plan.spacing_mm == (1, 1, 1)
+    for i in range(0, 12, 2):
+        assert plan.folds[f"case_{i:02}"] == plan.folds[f"case_{i + 1:02}"]
+    assert "12 cases of 6 groups dealt into 3 folds" in plan.reasons["folds"]
+
+
+def test_the_same_bytes_for_any_order_of_the_tables(tmp_path: Path) -> None:
+    job = a_job(tmp_path)
+    run(job)
+    once = job.output.read_bytes()
+    run(job.model_copy(update={"tables": job.tables[::-1]}))
+    assert job.output.read_bytes() == once
+
+
+def test_show_prints_every_choice_with_its_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = a_job(tmp_path)
+    run(job)
+    assert capsys.readouterr().out == ""
+    run(PlanJob(output=job.output, show=True))
+    shown = capsys.readouterr().out
+    assert shown == format_plan(Plan.load(job.output))
+    lines = {line.split()[0]: line for line in shown.splitlines() if not line.startswith(" ")}
+    assert (
+        lines["spacing_mm"].split(None, 1)[1] == "1 x 1 x 1                             Median of 12 cases."
+    )
+    assert "4 + 4 + 4" in lines["folds"]
+    assert "t1 (mr)" in lines["channels"]
+    assert "lesion 1" in lines["labels"]
+    assert max(map(len, shown.splitlines())) <= 110
+
+
+def test_pins_reach_the_plan(tmp_path: Path) -> None:
+    job = a_job(tmp_path, batch=4, patch=(16, 16, 16), order=1)
+    run(job)
+    plan = Plan.load(job.output)
+    assert (plan.batch, plan.patch, plan.order) == (4, (16, 16, 16), 1)
+
+
+def test_nothing_is_written_when_planning_fails(tmp_path: Path) -> None:
+    job = a_job(tmp_path, folds=7)
+    with pytest.raises(InputError, match="7 folds need at least 7 groups"):
+        run(job)
+    assert not job.output.exists()

@@ -173,6 +173,8 @@ class ReportJob(ReportSettings):
     """The plan."""
     cases: list[Path]
     """Tables written by convert."""
+    tables: list[Path] = []
+    """Tables written by resample and evaluate, for the cases that failed there."""
     predictions: list[Path] = []
     """Tables written by predict, for the overlays."""
     metrics: list[Path]

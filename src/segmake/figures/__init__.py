@@ -1,0 +1,1 @@
+"""Tables -> figures and one page. Everything here can be redrawn from the tables alone."""

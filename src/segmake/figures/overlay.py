@@ -1,0 +1,151 @@
+"""A case in three planes, with the outlines of truth and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.patheffects as effects
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from segmake.figures.style import DOUBLE_COLUMN_INCHES, INK, ON_IMAGE, house_style
+from segmake.volume.volume import Array
+
+PLANES = (("Axial", 2, "RLAP"), ("Coronal", 1, "RLSI"), ("Sagittal", 0, "APSI"))
+"""Plane, the axis it is normal to, and the letters at its left, right, upper and lower edge."""
+EDGES = (
+    (0.02, 0.5, "left", "center"),
+    (0.98, 0.5, "right", "center"),
+    (0.5, 0.98, "center", "top"),
+    (0.5, 0.02, "center", "bottom"),
+)
+"""Place and alignment of these letters."""
+BARS_MM = (1, 2, 5, 10, 20, 50, 100)
+LEAST_VIEW_MM = 30.0
+
+
+def overlay(
+    image: Array,
+    truth: Array,
+    prediction: Array,
+    spacing_mm: Sequence[float],
+    labels: Mapping[str, int],
+) -> Figure:
+    """Slices through the largest cross-section of the truth, all three planes at one scale.
+
+    image, truth, prediction: [X, Y, Z] on one canonical (RAS+) grid; labels: name -> value. Shown as a
+    radiologist looks at it: the patient's right, or front, is on the left. The view is cut to the labels.
+    """
+    values = list(labels.values())
+    true, guess = np.isin(truth, values), np.isin(prediction, values)
+    seen = true if true.any() else guess
+    spacing = np.asarray(spacing_mm, dtype=np.float64)
+    view = view_box_mm(true | guess, spacing)
+    low, high = grey_window(image, view, spacing)
+    hues = dict(zip(values, ON_IMAGE * (len(values) // len(ON_IMAGE) + 1), strict=False))
+    order = sorted(hues.items(), key=lambda item: -int((truth == item[0]).sum()))  # inner labels on top
+    with house_style():
+        figure = Figure(figsize=(DOUBLE_COLUMN_INCHES, 2.75), layout="constrained")
+        for panel, (name, axis, letters) in zip(figure.subplots(1, 3), PLANES, strict=True):
+            index = largest_slice(seen, axis)
+            flat = [i for i in range(3) if i != axis]
+            grid = [np.arange(image.shape[i]) * spacing[i] for i in flat]
+            edges = [edge for g, i in zip(grid, flat, strict=True) for edge in _edges(g, float(spacing[i]))]
+            panel.imshow(
+                np.take(image, index, axis).T, cmap="gray", vmin=low, vmax=high, origin="lower", extent=edges
+            )
+            for value, hue in order:
+                _outline(panel, grid, np.take(truth, index, axis) == value, hue, "-")
+                _outline(panel, grid, np.take(prediction, index, axis) == value, hue, (0, (2.2, 1.4)))
+            _frame(panel, view[flat], letters)
+            panel.set_title(f"{name}, slice {index + 1} of {image.shape[axis]}", weight="normal", size=7.5)
+        _key(figure, labels)
+    return figure
+
+
+def largest_slice(mask: Array, axis: int) -> int:
+    """Index along `axis` where a mask [X, Y, Z] has its largest cross-section; the middle when empty."""
+    areas = mask.sum(axis=tuple(i for i in range(3) if i != axis))
+    return int(areas.argmax()) if areas.any() else mask.shape[axis] // 2
+
+
+def view_box_mm(mask: Array, spacing_mm: Array) -> Array:
+    """What to show, [3, 2] in mm from the first voxel: a cube round the mask, cut to the image.
+
+    The side is 1.6 times the mask's longest side, at least 30 mm; all of the image when the mask is empty.
+    """
+    size = np.array(mask.shape) * spacing_mm
+    limits = np.stack([-spacing_mm / 2, size - spacing_mm / 2], axis=1)
+    if not mask.any():
+        return limits
+    where = np.argwhere(mask)
+    first, last = where.min(axis=0) * spacing_mm, where.max(axis=0) * spacing_mm
+    side = np.minimum(max(1.6 * float((last - first).max()), LEAST_VIEW_MM), size)
+    start = np.clip((first + last - side) / 2, limits[:, 0], limits[:, 1] - side)
+    return np.stack([start, start + side], axis=1)
+
+
+def grey_window(image: Array, view_mm: Array, spacing_mm: Array) -> tuple[float, float]:
+    """Black and white level: 1st and 99th percentile of the image inside the view."""
+    start = np.maximum(np.floor(view_mm[:, 0] / spacing_mm), 0).astype(int)
+    stop = np.ceil(view_mm[:, 1] / spacing_mm).astype(int) + 1
+    part = image[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
+    part = part[np.isfinite(part)]
+    if part.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(part, (1, 99))
+    return float(low), float(max(high, low + 1e-6))
+
+
+def _edges(centres: Array, spacing: float) -> tuple[float, float]:
+    return float(centres[0]) - spacing / 2, float(centres[-1]) + spacing / 2
+
+
+def _outline(panel: Any, grid: Sequence[Array], mask: Array, hue: str, dash: Any) -> None:
+    """The outline of a 2D mask; one that fills the plane or touches its edge is closed there."""
+    if not mask.any():
+        return
+    closed = np.pad(mask.astype(np.float64), 1)
+    a, b = (_extend(centres) for centres in grid)
+    lines = panel.contour(a, b, closed.T, levels=[0.5], colors=[hue], linewidths=1.3, linestyles=[dash])
+    lines.set_path_effects([effects.Stroke(linewidth=2.2, foreground="#00000090"), effects.Normal()])
+
+
+def _extend(centres: Array) -> Array:
+    """Add a position before and after."""
+    step = centres[1] - centres[0] if len(centres) > 1 else 1.0
+    return np.concatenate([[centres[0] - step], centres, [centres[-1] + step]])
+
+
+def _frame(panel: Any, view: Array, letters: str) -> None:
+    """Cut to the view, turn to the radiological side, add edge letters and a scale bar."""
+    (left, right), (bottom, top) = view
+    panel.set_xlim(right, left)
+    panel.set_ylim(bottom, top)
+    panel.set_xticks([])
+    panel.set_yticks([])
+    panel.grid(visible=False)
+    panel.set_facecolor("black")
+    look = {"color": "white", "size": 7, "transform": panel.transAxes}
+    glow = [effects.withStroke(linewidth=1.6, foreground="black")]
+    for letter, (x, y, across, up) in zip(letters, EDGES, strict=True):
+        panel.text(x, y, letter, ha=across, va=up, path_effects=glow, **look)
+    bar = max((b for b in BARS_MM if b <= 0.3 * (right - left)), default=BARS_MM[0])
+    share = bar / (right - left)
+    panel.plot([0.04, 0.04 + share], [0.05, 0.05], color="white", linewidth=2, transform=panel.transAxes)
+    panel.text(0.04, 0.07, f"{bar} mm", ha="left", va="bottom", path_effects=glow, **look)
+
+
+def _key(figure: Figure, labels: Mapping[str, int]) -> None:
+    """Legend below: a colour per label, a line style for truth and prediction."""
+    marks = [
+        Line2D(
+            [], [], marker="s", markeredgecolor=INK, markeredgewidth=0.5, linestyle="", color=hue, label=name
+        )
+        for name, hue in zip(labels, ON_IMAGE * (len(labels) // len(ON_IMAGE) + 1), strict=False)
+    ]
+    marks.append(Line2D([], [], color=INK, linewidth=1.3, label="truth"))
+    marks.append(Line2D([], [], color=INK, linewidth=1.3, linestyle=(0, (2.2, 1.4)), label="prediction"))
+    figure.legend(handles=marks, loc="outside lower center", ncols=min(len(marks), 6))

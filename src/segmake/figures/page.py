@@ -1,0 +1,120 @@
+"""One HTML page that holds everything: no network, no file beside it, every string escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+Cell = str | tuple[str, str]
+"""Text of a table cell, or text with a smaller second line."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A paragraph; kind decides how it looks."""
+
+    text: str
+    kind: str = "text"  # or: heading, warning, code
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and values side by side."""
+
+    kind: ClassVar[str] = "facts"
+    items: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first column names the row. `numeric` columns are right-aligned and sort by number."""
+
+    kind: ClassVar[str] = "table"
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    numeric: frozenset[str] = frozenset()
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in both formats. The page shows the SVG (sharp, searchable), of a photo the smaller PNG."""
+
+    kind: ClassVar[str] = "picture"
+    name: str
+    alt: str
+    caption: str
+    svg: bytes
+    png: bytes
+    photo: bool = False
+
+    @cached_property
+    def inline(self) -> Markup:
+        """The SVG as an element of the page."""
+        return inline_svg(self.svg, self.name, self.alt)
+
+    @cached_property
+    def data_uri(self) -> str:
+        """The PNG as the value of a `src` attribute."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+
+Block = Note | Facts | Table | Picture
+
+
+@dataclass(frozen=True)
+class Section:
+    """A chapter of the page; `key` is its anchor."""
+
+    key: str
+    title: str
+    blocks: Sequence[Block]
+
+
+def render(title: str, lead: str, sections: Sequence[Section], footer: str = "") -> str:
+    """The page as HTML text. The same arguments give the same bytes."""
+    loader = PackageLoader("segmake", "figures/templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    script = loader.get_source(environment, "sort.js")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return environment.get_template("page.html").render(
+        title=title,
+        lead=lead,
+        sections=sections,
+        footer=footer,
+        script=Markup(script),  # noqa: S704  our own file, not data
+        script_digest=digest,
+    )
+
+
+def inline_svg(svg: bytes, name: str, alt: str) -> Markup:
+    """An SVG document as an element inside HTML.
+
+    Identifiers get the figure's name in front, since those of two figures would collide on one page; what
+    only a stand-alone file needs (prolog, metadata, name spaces) goes.
+    """
+    text = svg.decode("utf-8")
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"<style type=\"text/css\">.*?</style>\s*", "", text, flags=re.DOTALL)
+    head, _, body = text.partition(">")
+    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head)
+    width, height = box.groups() if box else ("518", "200")
+    body = re.sub(r'\bid="', f'id="{name}-', body)
+    body = re.sub(r'href="#', f'href="#{name}-', body)
+    body = body.replace("url(#", f"url(#{name}-")
+    opening = Markup('<svg role="img" aria-label="{}" viewBox="0 0 {} {}" style="--width:{}pt">').format(
+        alt, width, height, width
+    )
+    return opening + Markup(body)  # noqa: S704  drawn by matplotlib, which escapes text

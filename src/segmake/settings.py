@@ -140,6 +140,8 @@ class TrainSettings(Section):
     """Fraction of patches centred on a foreground voxel."""
     deep_supervision: bool = True
     """Weigh losses at lower resolutions (where the network has such outputs)."""
+    batch_dice: bool = True
+    """Dice loss over the patches of a batch together instead of each patch by itself."""
     flip: list[Axis] = ["x", "y", "z"]
     """Axes that augmentation and test-time mirroring may flip."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -148,6 +150,8 @@ class TrainSettings(Section):
     """auto: CUDA when there is one."""
     checkpoint_minutes: PositiveFloat = 2.0
     """Time between rolling checkpoints."""
+    cache_gb: NonNegativeFloat = 4.0
+    """Training arrays up to this size are held in memory; larger ones are read from disk patch by patch."""
 
 
 class PredictSettings(Section):

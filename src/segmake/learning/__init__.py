@@ -1,0 +1,1 @@
+"""Arrays + plan -> a trained network: sampling, augmentation, losses, the loop, the checkpoint."""

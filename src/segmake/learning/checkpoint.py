@@ -1,0 +1,111 @@
+"""What training leaves on disk: the published model and the rolling state.
+
+Both are plain tensors and JSON text, read with `weights_only=True`; nothing is ever unpickled. Equal content
+gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from segmake.errors import InputError
+from segmake.learning.networks import build
+from segmake.plan import Plan
+from segmake.settings import TrainSettings
+
+FORMAT = 1
+PACKAGES = ("segmake", "torch", "monai", "numpy")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A network and everything needed to use it.
+
+    validation: names of the cases it has not seen; history: its last figures (steps, loss, val_dice).
+    """
+
+    network: nn.Module
+    plan: Plan
+    fold: int
+    settings: TrainSettings
+    seed: int
+    validation: list[str]
+    history: dict[str, float]
+    versions: dict[str, str]
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that shape a model."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def tensors(network: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers by name, on the CPU."""
+    return {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+
+
+def save_model(path: Path, model: TrainedModel) -> None:
+    """Publish a model as one file that appears whole or not at all."""
+    about = {
+        "plan": model.plan.model_dump(mode="json"),
+        "settings": model.settings.model_dump(mode="json"),
+        "fold": model.fold,
+        "seed": model.seed,
+        "validation": model.validation,
+        "history": model.history,
+        "versions": model.versions,
+    }
+    write({"format": FORMAT, "about": json.dumps(about), "weights": tensors(model.network)}, path)
+
+
+def load_model(path: Path, device: torch.device) -> TrainedModel:
+    """Rebuild a published model, ready to predict.
+
+    Raises InputError when the file is not a model of this format.
+    """
+    content = read(path, device)
+    if content.get("format") != FORMAT:
+        raise InputError(f"{path} is not a segmake model of format {FORMAT}; give a model.pt of train")
+    about = json.loads(content["about"])
+    try:
+        plan, settings = Plan.model_validate(about["plan"]), TrainSettings.model_validate(about["settings"])
+        network = build(settings.network, settings.options, plan, settings.deep_supervision)
+        network.load_state_dict(content["weights"])
+    except (ValidationError, RuntimeError) as error:
+        raise InputError(f"{path} was written by another segmake ({error}); train it again") from error
+    facts = {name: about[name] for name in ("fold", "seed", "validation", "history", "versions")}
+    return TrainedModel(network.to(device).eval(), plan, settings=settings, **facts)
+
+
+def write(content: Mapping[str, Any], path: Path) -> None:
+    """Write tensors, numbers and text beside their place, flush them to disk, rename them into place."""
+    buffer = io.BytesIO()  # a buffer, because torch puts the name of a file into its bytes
+    torch.save(dict(content), buffer)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    with scratch.open("wb") as stream:
+        stream.write(buffer.getbuffer())
+        stream.flush()
+        os.fsync(stream.fileno())
+    scratch.replace(path)
+
+
+def read(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read what `write` wrote."""
+    try:
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    return content

@@ -1,0 +1,89 @@
+"""The course of a training run: rows for history.csv, and what people see meanwhile."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import math
+import sys
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+log = logging.getLogger("segmake")
+COLUMNS = ("step", "minutes", "lr", "loss", "val_dice")
+Figures = dict[str, float]
+
+
+@dataclass
+class History:
+    """Rows so far, and the losses since the last row."""
+
+    rows: list[Figures] = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
+
+    def close_row(self, step: int, seconds: float, lr: float, val_dice: float = math.nan) -> None:
+        """Add a row with the mean loss since the last one; val_dice is NaN where it was not measured."""
+        loss = math.fsum(self.recent) / max(1, len(self.recent))
+        row = {"step": step, "minutes": round(seconds / 60, 4), "lr": lr, "loss": loss}
+        self.rows.append(row if math.isnan(val_dice) else {**row, "val_dice": val_dice})
+        self.recent = []
+
+    def last(self, name: str) -> float:
+        """Latest figure of a column, NaN when there is none."""
+        return next((row[name] for row in reversed(self.rows) if name in row), math.nan)
+
+    def summary(self) -> Figures:
+        """Last figures that depend on the data alone, not on the clock."""
+        found = {name: self.last(name) for name in ("step", "loss", "val_dice")}
+        return {name: value for name, value in found.items() if not math.isnan(value)}
+
+    def to_csv(self) -> str:
+        """Comma-separated text, one row per entry, empty where a figure was not measured."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in self.rows:
+            writer.writerow([f"{row[name]:.6g}" if name in row else "" for name in COLUMNS])
+        return stream.getvalue()
+
+
+class Display:
+    """A bar with the time left on a terminal, a log line for every twentieth of the run elsewhere."""
+
+    LINES = 20
+
+    def __init__(self, title: str, progress: float) -> None:
+        self.bar = tqdm(
+            total=100.0,
+            initial=100 * progress,
+            desc=title,
+            disable=not sys.stderr.isatty(),
+            bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}",
+        )
+        self.title = title
+        self.shown = math.floor(progress * self.LINES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.close()
+
+    def show(self, progress: float, step: int, seconds: float, history: History) -> None:
+        """Show how far the run is."""
+        loss, dice = history.last("loss"), history.last("val_dice")
+        self.bar.update(max(0.0, 100 * progress - self.bar.n))
+        self.bar.set_postfix_str(f"step {step}, loss {loss:.3f}, val Dice {dice:.3f}", refresh=False)
+        due = math.floor(progress * self.LINES)
+        if due > self.shown:
+            self.shown = due
+            left = seconds * (1 - progress) / max(progress, 1e-9) / 60
+            level = logging.INFO if self.bar.disable else logging.DEBUG
+            line = "%s: step %d, loss %.3f, val Dice %.3f, %.2f s a step, %.1f minutes left"
+            log.log(level, line, self.title, step, loss, dice, seconds / max(1, step), left)

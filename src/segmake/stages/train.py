@@ -1,0 +1,103 @@
+"""train: takes training-ready arrays, the plan and a fold, makes model.pt and history.csv.
+
+Steps: leave the fold's cases out, train within the budget on the others (going on where a stopped run of the
+same job was), publish the averaged weights with the plan. The rolling state stays in `state/` beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segmake.errors import InputError
+from segmake.jobs import TrainJob
+from segmake.learning.checkpoint import TrainedModel, save_model, versions
+from segmake.learning.loop import Task, train
+from segmake.learning.sampling import Case
+from segmake.plan import Plan
+from segmake.settings import TrainSettings
+from segmake.tables import Row, read_cases, write_text
+from segmake.volume.store import load_array, open_array
+
+log = logging.getLogger("segmake")
+VERSION = 1
+IRRELEVANT = {"folds", "device", "checkpoint_minutes", "cache_gb"}
+"""Settings that do not decide the weights: changing one does not begin training again."""
+
+
+def run(job: TrainJob) -> None:
+    """Train one network on one fold and publish it."""
+    torch.set_num_threads(job.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    plan = Plan.load(job.plan)
+    rows = read_cases(job.tables)
+    training, validation = _split(rows, plan, job.fold)
+    settings = TrainSettings(**{name: getattr(job, name) for name in TrainSettings.model_fields})
+    in_memory = _gigabytes(rows) <= settings.cache_gb
+    task = Task(
+        plan,
+        settings,
+        job.seed,
+        training=[_case(row, in_memory) for row in training],
+        validation=[_case(row, False) for row in validation],
+        identity=_identity(job, settings, plan, training),
+    )
+    log.info("training on %d cases, %d kept for validation", len(training), len(validation))
+    result = train(task, job.output.parent / "state" / "state.pt", f"fold {job.fold}")
+    names = [row["case"] for row in validation]
+    summary = result.history.summary()
+    model = TrainedModel(result.averaged, plan, job.fold, settings, job.seed, names, summary, versions())
+    write_text(job.output.parent / "history.csv", result.history.to_csv())
+    save_model(job.output, model)
+
+
+def _split(rows: list[Row], plan: Plan, fold: int) -> tuple[list[Row], list[Row]]:
+    """Rows to train on and rows kept for validation."""
+    if fold not in plan.folds.values():
+        known = sorted(set(plan.folds.values()))
+        raise InputError(f"train.folds must name folds of the plan {known}, got {fold}; see plan.folds")
+    unknown = [row["case"] for row in rows if row["case"] not in plan.folds]
+    if unknown:
+        raise InputError(f"case {unknown[0]} has no fold in the plan; run `segmake plan` again")
+    validation = [row for row in rows if plan.folds[row["case"]] == fold]
+    training = [row for row in rows if plan.folds[row["case"]] != fold]
+    if not training:
+        raise InputError(f"no case is left to train on without fold {fold}; add cases or use fewer folds")
+    return training, validation
+
+
+def _case(row: Row, in_memory: bool) -> Case:
+    """Read a case's arrays, or open them to be read patch by patch."""
+    read = load_array if in_memory else open_array
+    return Case(row["case"], *(read(Path(row[column])) for column in ("path", "label", "foreground")))
+
+
+def _gigabytes(rows: list[Row]) -> float:
+    """Size of all arrays once decompressed."""
+    paths = [Path(row[column]) for row in rows for column in ("path", "label", "foreground")]
+    return sum(float(open_array(path).nbytes) for path in paths) / 1e9
+
+
+def _identity(job: TrainJob, settings: TrainSettings, plan: Plan, rows: list[Row]) -> dict[str, Any]:
+    """Everything that decides the weights, by name, so that a change can be told apart."""
+    facts = {f"train.{name}": value for name, value in settings.model_dump(mode="json").items()}
+    for name in IRRELEVANT:
+        del facts[f"train.{name}"]
+    cases = [[row["case"], row.get("key", ""), row.get("sha256", "")] for row in rows]
+    planned = plan.model_dump(mode="json", exclude={"reasons", "folds"})
+    return facts | {
+        "version": VERSION,
+        "seed": job.seed,
+        "fold": job.fold,
+        "plan": _hash(planned),
+        "training cases": _hash(cases),
+    }
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

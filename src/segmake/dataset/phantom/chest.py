@@ -114,17 +114,22 @@ class Chest:
         return tubes
 
     def _grow(self, rng: np.random.Generator, root: Array, ahead: Array) -> list[Tube]:
-        """One tree: every branch bends and forks in two with thinner children (Murray: r^3 = sum r_i^3)."""
+        """One tree, a generation at a time: every branch bends and forks in two thinner ones.
+
+        The children's radii keep about the sum of cubes (Murray 1926, PNAS 12:207).
+        """
         tubes: list[Tube] = []
-        buds = [(root, ahead / np.linalg.norm(ahead), 0.034 * self.scale_mm, 0)]
-        while buds:
-            here, way, radius, order = buds.pop()
-            there = here + way * self.scale_mm * rng.uniform(0.08, 0.14)
-            outside = float(self.lungs(there[:, None])[0]) > -0.02 * self.scale_mm
-            if radius < 0.006 * self.scale_mm or order > 8 or (outside and order > 1):
-                continue
-            tubes.append(Tube(here, there, radius))
-            for share in (0.85, 0.72):
-                turned = way + rng.standard_normal(3) * (0.24 + 0.04 * order)
-                buds.append((there, turned / np.linalg.norm(turned), radius * share, order + 1))
+        here, radius = root[np.newaxis], np.array([0.034]) * self.scale_mm
+        way = (ahead / np.linalg.norm(ahead))[np.newaxis]
+        for order in range(9):
+            there = here + way * self.scale_mm * rng.uniform(0.08, 0.14, (len(here), 1))
+            lives = radius > 0.006 * self.scale_mm
+            if order > 1:
+                lives &= self.lungs(there.T) < -0.02 * self.scale_mm
+            tubes += [Tube(here[i], there[i], float(radius[i])) for i in np.flatnonzero(lives)]
+            here = np.repeat(there[lives], 2, axis=0)
+            way = np.repeat(way[lives], 2, axis=0)
+            way = way + rng.standard_normal(way.shape) * (0.24 + 0.04 * order)
+            way /= np.linalg.norm(way, axis=1, keepdims=True)
+            radius = np.outer(radius[lives], (0.85, 0.72)).ravel()
         return tubes

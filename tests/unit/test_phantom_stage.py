@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segmake.dataset.phantom import CHANNELS, brats, case_names, dicom_folder, sheet_rows
-from segmake.dataset.sheet import cases_from_rows, shard_of
+from segmake.dataset.sheet import cases_from_rows, read_sheet, shard_of
 from segmake.jobs import PhantomJob
 from segmake.ledger import read_record
 from segmake.stages.phantom import run
@@ -43,6 +43,12 @@ def test_every_path_of_the_sheet_exists_on_one_grid(kind, request):
             image = read_volume(path)
             assert image.shape == label.shape
             assert np.allclose(image.affine, label.affine, atol=1e-4)
+
+
+def test_the_table_is_a_case_sheet_too(brats_folder):
+    cases = read_sheet(brats_folder / "shard-00.tsv", CHANNELS["brats"])
+    assert [case.split for case in cases] == ["test", "test", "train"]
+    assert all(path.exists() for case in cases for path in case.sources())
 
 
 def test_files_hold_the_voxels_that_were_made(brats_folder):

@@ -26,6 +26,8 @@ SCHEMES: dict[str, Literal["zscore", "ct", "minmax", "none"]] = {"ct": "ct", "xr
 MASKED_BELOW = 0.75
 """Median share of a volume that the crop keeps, below which z-scores are taken inside the body only."""
 
+MOST_LABELS = 255
+
 
 @dataclass(frozen=True)
 class Task:
@@ -94,6 +96,11 @@ def _check(task: Task, fingerprints: Sequence[Fingerprint]) -> None:
         )
     if not task.channels or not task.labels:
         raise ConfigError("planning needs data.channels and data.labels; name at least one of each")
+    if len(task.labels) > MOST_LABELS:
+        raise ConfigError(
+            f"class indices are stored in one byte, so at most {MOST_LABELS} labels can be told apart, got "
+            f"{len(task.labels)}; join some with data.label_map"
+        )
     names = list(fingerprints[0]["channels"])
     if any(list(f["channels"]) != list(task.channels) for f in fingerprints):
         raise InputError(

@@ -23,11 +23,8 @@ def training_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> F
     has_dice = any(
         math.isfinite(row.get("val_dice", math.nan)) for rows in histories.values() for row in rows
     )
-    titles = [
-        "Loss",
-        *(["Validation Dice"] if has_dice else []),
-        "Learning rate (\N{MULTIPLICATION SIGN}10⁻³)",
-    ]
+    dice, rate = ["Validation Dice"] * has_dice, "Learning rate (\N{MULTIPLICATION SIGN}10⁻³)"
+    titles = ["Loss", *dice, rate]
     with house_style():
         figure = Figure(figsize=(DOUBLE_COLUMN_INCHES, 2.6), layout="constrained")
         panels = dict(zip(titles, figure.subplots(1, len(titles), squeeze=False)[0], strict=True))

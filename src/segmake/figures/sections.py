@@ -108,8 +108,8 @@ def plan_choices(plan: Plan) -> list[Block]:
         reason = plan.reasons.get(f"normalisation.{channel}", plan.reasons.get("normalisation", ""))
         rows.append([f"normalisation of {channel}", _plain(kept), reason])
     sizes = {fold: list(plan.folds.values()).count(fold) for fold in sorted(set(plan.folds.values()))}
-    dealt = ", ".join(f"fold {fold}: {size} cases" for fold, size in sizes.items())
-    rows.append(["folds", dealt or NOTHING, plan.reasons.get("folds", "")])
+    dealt = ", ".join(f"fold {fold}: {size}" for fold, size in sizes.items())
+    rows.append(["folds (cases in each)", dealt or NOTHING, plan.reasons.get("folds", "")])
     return [Table("Every choice and the reason for it", ["Choice", "Value", "Reason"], rows)]
 
 

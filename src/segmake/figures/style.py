@@ -1,6 +1,6 @@
 """One look for all figures, and the same bytes for the same figure.
 
-Colours: Okabe & Ito, Color Universal Design (2008), in an order that also differs in grey. Font: the one
+Colours: Okabe & Ito, Color Universal Design (2008), in an order whose neighbours differ in grey. Font: the one
 that matplotlib ships, so that text is laid out alike on every machine; in SVG it stays text (searchable,
 editable).
 """
@@ -16,7 +16,7 @@ from typing import Any
 import matplotlib.style
 from matplotlib.figure import Figure
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+PALETTE = ("#0072B2", "#D55E00", "#56B4E9", "#009E73", "#E69F00", "#000000", "#CC79A7")
 DASHES = ("-", "--", "-.", ":")
 ON_IMAGE = ("#56B4E9", "#E69F00", "#F0E442", "#CC79A7", "#00C78F", "#FF7F50", "#FFFFFF")
 """Brighter relatives of the palette, for lines on a dark image."""

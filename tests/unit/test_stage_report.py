@@ -1,0 +1,188 @@
+"""The report stage on a small results folder, as the other stages write it."""
+
+import json
+import re
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from segmake.errors import InputError
+from segmake.figures.records import number
+from segmake.jobs import ReportJob
+from segmake.plan import Normalisation, Plan
+from segmake.stages import report
+from segmake.tables import read_table, write_table
+
+EVIL = "x<script>alert(1)</script>"
+VALUES = {"a": 0.9, "b": 0.0, "c": 0.8}
+FAILED = {
+    EVIL: ("convert", "bad <b>grid</b>"),
+    "d": ("resample", "no space"),
+    "e": ("predict unet", "no memory"),
+}
+
+
+def save(path, data, affine):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(data, affine), path)
+
+
+def write_volumes(root, name):
+    mask = np.zeros((12, 14, 10), np.uint8)
+    mask[3:7, 4:9, 2:6] = 1
+    image = mask.astype(np.float32) + np.arange(10, dtype=np.float32)
+    save(root / f"convert/{name}.nii.gz", image, np.eye(4))
+    save(root / f"convert/{name}_label.nii.gz", mask, np.eye(4))
+    flipped = np.diag([-1.0, -1.0, 1.0, 1.0])
+    flipped[:2, 3] = 11, 13  # the same grid seen as LPS
+    save(root / f"predict/unet/{name}.nii.gz", mask[::-1, ::-1], flipped)
+
+
+def base(name, **changes):
+    return {"case": name, "path": f"{name}.nii.gz", "status": "ok", "reason": "", "split": "train"} | changes
+
+
+def write_scores(root):
+    folder = root / "evaluate/unet"
+    rows, summary = [], []
+    for metric, unit in (("dice", "ratio"), ("hd95", "mm")):
+        key = {"split": "train", "label": "core", "metric": metric, "unit": unit}
+        for name, value in VALUES.items():
+            state = {"value": value, "status": "ok" if value else "missed", "fold": "0"}
+            rows.append({"case": name} | key | state)
+        numbers = {"mean": 0.566667, "median": 0.8, "sd": 0.49, "ci_low": 0.1234, "ci_high": 0.8567}
+        counts = {"ok": 2, "both_empty": 0, "missed": 1, "false_alarm": 0}
+        summary.append(key | {"cases": 3, "patients": 3} | numbers | counts)
+    write_table(folder / "metrics.tsv", rows)
+    write_table(folder / "summary.tsv", summary)
+    (folder / "summary.manifest.json").write_text(
+        json.dumps({"stage": "summarize", "seconds": 2, "settings": {"confidence": 0.9}})
+    )
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    root = tmp_path_factory.mktemp("results")
+    for name in VALUES:
+        write_volumes(root, name)
+    passport = {
+        "group": "p",
+        "shape": "12x14x10",
+        "spacing_mm": "1x1x1",
+        "orientation": "LPS",
+        "ml_core": "0.08",
+    }
+    converted = [base(name, label=f"{name}_label.nii.gz", **passport) for name in (*VALUES, "d", "e")]
+    lost = {case: base(case, path="", status="failed", reason=why) for case, (_, why) in FAILED.items()}
+    write_table(root / "convert/shard-00.tsv", [*converted, lost[EVIL]])
+    write_table(root / "resample/shard-00.tsv", [lost["d"]])
+    write_table(root / "predict/unet/shard-00.tsv", [*(base(name) for name in VALUES), lost["e"]])
+    write_scores(root)
+    run = root / "train/unet/fold-0"
+    run.mkdir(parents=True)
+    (run / "history.csv").write_text("step,minutes,lr,loss,val_dice\n1,0.1,0.01,2.0,\n2,0.2,0.01,1.0,0.5\n")
+    (run / "model.manifest.json").write_text("{damaged")
+    plan = Plan(
+        channels={"t1": "mr"},
+        labels={"core": 1},
+        spacing_mm=(1, 1, 1),
+        patch=(8, 8, 8),
+        batch=1,
+        features=[8],
+        kernels=[(3, 3, 3)],
+        strides=[(1, 1, 1)],
+        normalisation={"t1": Normalisation(scheme="zscore")},
+        crop="none",
+        folds={},
+        median_shape=(12, 14, 10),
+    )
+    (root / "plan").mkdir()
+    plan.save(root / "plan/plan.json")
+    return ReportJob(
+        title="Trial",
+        overlays=1,
+        dpi=40,
+        plan=root / "plan/plan.json",
+        cases=[root / "convert/shard-00.tsv"],
+        tables=[root / "resample/shard-00.tsv"],
+        predictions=[root / "predict/unet/shard-00.tsv"],
+        metrics=[root / "evaluate/unet/metrics.tsv"],
+        summary=[root / "evaluate/unet/summary.tsv"],
+        history=[run / "history.csv"],
+        output=root / "report/index.html",
+    )
+
+
+@pytest.fixture(scope="module")
+def page(job):
+    report.run(job)
+    return job.output.read_text(encoding="utf-8")
+
+
+def test_figures_lie_beside_the_page_in_both_formats(job, page):
+    names = {path.name for path in (job.output.parent / "figures").iterdir()}
+    stems = ("training-unet", "scores-train", "worst-unet-1", "best-unet-1")
+    assert names == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "png")}
+
+
+def test_running_again_gives_the_same_bytes(job, page):
+    files = [job.output, *sorted((job.output.parent / "figures").iterdir())]
+    before = [path.read_bytes() for path in files]
+    report.run(job)
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_headline_numbers_are_those_of_the_table(job, page):
+    for row in read_table(job.summary[0]):
+        mean, low, high = (number(float(row[name])) for name in ("mean", "ci_low", "ci_high"))
+        assert f"{mean} <small>[{low}, {high}]</small>" in page
+    assert "[90% interval]" in page
+
+
+def test_every_failed_case_is_on_the_page_with_stage_and_reason(page):
+    plain = page.replace("&lt;", "<").replace("&gt;", ">")
+    for case, (stage, reason) in FAILED.items():
+        row = plain[plain.index(f">{case}</th>") :]
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)[:2]
+        assert cells == [stage, reason]
+
+
+def test_the_missed_lesion_is_named_and_shown_as_the_worst(page):
+    assert re.search(
+        r">b</th>\s*<td[^>]*>unet</td>\s*<td[^>]*>train</td>\s*<td[^>]*>core</td>\s*<td[^>]*>missed", page
+    )
+    assert "b (fold 0): mean Dice 0.000 (core 0.000)" in page
+
+
+def test_names_from_the_data_are_escaped_and_nothing_is_loaded(page):
+    assert page.count("<script") == 1
+    assert "<b>grid" not in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_a_damaged_manifest_is_a_gap_not_an_error(job):
+    assert [manifest["stage"] for manifest in report.gather(job).manifests] == ["summarize"]
+
+
+def test_a_prediction_on_another_grid_is_refused(job, tmp_path):
+    rows = {row["case"]: row for row in report.gather(job).cases}
+    save(tmp_path / "p.nii.gz", np.zeros((3, 3, 3), np.uint8), np.eye(4))
+    with pytest.raises(report.GeometryError, match="one grid"):
+        report.load_views(rows, {("unet", "a"): {"path": str(tmp_path / "p.nii.gz")}}, "unet", "a")
+    with pytest.raises(InputError, match="not in the given tables"):
+        report.load_views(rows, {}, "unet", "a")
+
+
+def test_overlays_see_all_volumes_in_one_orientation(job):
+    rows = {row["case"]: row for row in report.gather(job).cases}
+    prediction = {"path": str(job.predictions[0].parent / "a.nii.gz")}
+    views = report.load_views(rows, {("unet", "a"): prediction}, "unet", "a")
+    assert np.array_equal(views.truth, views.prediction)
+    assert views.image.shape == (12, 14, 10)
+
+
+def test_a_missing_history_is_explained(job):
+    with pytest.raises(InputError, match="run train again"):
+        report.gather(job.model_copy(update={"history": [job.output.parent / "no.csv"]}))

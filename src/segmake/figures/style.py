@@ -1,7 +1,7 @@
 """One look for all figures, and the same bytes for the same figure.
 
-Colours: Okabe & Ito, Color Universal Design (2008), in an order whose neighbours differ in grey. Font: the one
-that matplotlib ships, so that text is laid out alike on every machine; in SVG it stays text (searchable,
+Colours: Okabe & Ito, Color Universal Design (2008), in an order whose neighbours differ in grey. Font: the
+one that matplotlib ships, so that text is laid out alike on every machine; in SVG it stays text (searchable,
 editable).
 """
 

@@ -5,6 +5,7 @@ Parsed again in every cluster job: nothing heavy is imported here.
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,17 @@ from segmake.dataset.sheet import shard_name, shard_of
 from segmake.errors import SegmakeError
 
 # A relative path counts from where snakemake was started, else from an overlay's folder, else from here.
-FOLDERS = [Path.cwd(), *(Path(file).resolve().parent for file in workflow.configfiles), Path(workflow.basedir)]
+FOLDERS = [
+    Path.cwd(),
+    *(Path(file).resolve().parent for file in workflow.configfiles),
+    Path(workflow.basedir),
+]
+
+# Jobs call the segmake that is installed beside this snakemake, whatever PATH says.
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]),
+    SEGMAKE_CHECKOUT=str(workflow.basedir),  # for workflow/envs/segmake.post-deploy.sh
+)
 
 try:
     SETTINGS = load_settings(config)
@@ -23,7 +34,8 @@ try:
     )
     DATASET = load_dataset(DATA, SETTINGS.phantom)
 except SegmakeError as error:
-    sys.exit(f"segmake: {error}")
+    print(f"segmake: {error}", file=sys.stderr)
+    sys.exit(2)
 
 MODELS = {name: model_settings(SETTINGS, name) for name in SETTINGS.models}
 CASES = {}
@@ -58,8 +70,14 @@ def data_flags(wildcards):
     else:
         source = flags(DATA, leave_out=("channels", "labels", "regions", "label_map"))
         source += ["--shard", str(int(wildcards.shard)), "--shards", str(SETTINGS.shards)]
-    return source + MEANING + flags(DATA.model_copy(update={"cases": None, "root": None, "layout": None}),
-                                    leave_out=("channels", "labels", "regions"))
+    return (
+        source
+        + MEANING
+        + flags(
+            DATA.model_copy(update={"cases": None, "root": None, "layout": None}),
+            leave_out=("channels", "labels", "regions"),
+        )
+    )
 
 
 def source_digest(wildcards):

@@ -11,6 +11,8 @@ rule convert:
         "logs/convert/shard-{shard}.log",
     benchmark:
         "benchmarks/convert/shard-{shard}.tsv"
+    conda:
+        "../envs/segmake.yaml"
     threads: 4
     resources:
         mem_mb=mem_mb(4000),

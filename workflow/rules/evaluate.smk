@@ -15,6 +15,8 @@ rule evaluate:
         "logs/evaluate/{model}/shard-{shard}.log",
     benchmark:
         "benchmarks/evaluate/{model}/shard-{shard}.tsv"
+    conda:
+        "../envs/segmake.yaml"
     threads: 4
     resources:
         mem_mb=mem_mb(4000),
@@ -47,6 +49,8 @@ rule summarize:
         "logs/summarize/{model}.log",
     benchmark:
         "benchmarks/summarize/{model}.tsv"
+    conda:
+        "../envs/segmake.yaml"
     threads: 1
     resources:
         mem_mb=mem_mb(4000),

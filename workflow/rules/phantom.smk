@@ -9,6 +9,8 @@ rule phantom:
         "logs/phantom/shard-{shard}.log",
     benchmark:
         "benchmarks/phantom/shard-{shard}.tsv"
+    conda:
+        "../envs/segmake.yaml"
     threads: 4
     resources:
         mem_mb=mem_mb(2000),

@@ -11,6 +11,8 @@ rule plan:
         "logs/plan/plan.log",
     benchmark:
         "benchmarks/plan/plan.tsv"
+    conda:
+        "../envs/segmake.yaml"
     threads: 1
     resources:
         mem_mb=mem_mb(2000),

@@ -12,6 +12,8 @@ rule predict:
         "logs/predict/{model}/shard-{shard}.log",
     benchmark:
         "benchmarks/predict/{model}/shard-{shard}.tsv"
+    conda:
+        "../envs/segmake.yaml"
     threads: 8
     resources:
         mem_mb=mem_mb(8000),

@@ -9,15 +9,15 @@ rule report:
         predictions=expand("predict/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
         metrics=expand("evaluate/{model}/metrics.tsv", model=MODELS),
         summary=expand("evaluate/{model}/summary.tsv", model=MODELS),
-        history=[
-            f"train/{model}/fold-{fold}/history.csv" for model in MODELS for fold in MODELS[model].folds
-        ],
+        history=[f"train/{model}/fold-{fold}/history.csv" for model in MODELS for fold in MODELS[model].folds],
     output:
         page=report("report/index.html", caption="../report/page.rst", category="Report"),
     log:
         "logs/report/report.log",
     benchmark:
         "benchmarks/report/report.tsv"
+    conda:
+        "../envs/segmake.yaml"
     threads: 1
     resources:
         mem_mb=mem_mb(4000),

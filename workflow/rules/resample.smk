@@ -12,6 +12,8 @@ rule resample:
         "logs/resample/shard-{shard}.log",
     benchmark:
         "benchmarks/resample/shard-{shard}.tsv"
+    conda:
+        "../envs/segmake.yaml"
     threads: 4
     resources:
         mem_mb=mem_mb(8000),

@@ -17,8 +17,10 @@ rule train:
         "logs/train/{model}/fold-{fold}.log",
     benchmark:
         "benchmarks/train/{model}/fold-{fold}.tsv"
-    threads: 8
     retries: 2
+    conda:
+        "../envs/segmake.yaml"
+    threads: 8
     resources:
         mem_mb=mem_mb(16000),
         runtime=2880,

@@ -1,0 +1,49 @@
+# Everything a fresh machine needs: Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: env demo test check format figures docs lock clean
+
+env: $(READY)
+
+$(READY): pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "segmake needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,slurm]'
+	touch $@
+
+demo: $(READY)  ## synthetic tumours through the whole pipeline, a few minutes
+	$(BIN)/snakemake --cores $(CORES) --quiet
+
+test: $(READY)  ## every test
+	$(BIN)/pytest -n $(CORES) --dist loadfile
+
+check: $(READY)  ## lint, format, types, workflow lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check --line-length 110 Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/snakefmt --line-length 110 Snakefile workflow
+
+docs: $(READY)  ## regenerate the key table, the schema and the conda environment
+	$(BIN)/python -m segmake.documentation .
+
+figures: $(READY)  ## redraw the report and its figures from the tables of the demo
+	$(BIN)/snakemake --cores $(CORES) --forcerun report --until report
+
+lock:  ## resolve the newest versions that pyproject.toml allows (torch pinned) into requirements.lock
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet torch==2.13.0 -e '.[dev,slurm]'
+	echo '# Exact versions for `pip install -c requirements.lock -e .[dev,slurm]`; written by `make lock`.' > requirements.lock
+	build/lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' >> requirements.lock
+
+clean:
+	rm -rf $(VENV) build results .snakemake

@@ -37,11 +37,18 @@ def test_the_view_stays_inside_the_image_and_has_a_least_size():
     mask = np.zeros((100, 20, 50), bool)
     mask[0, 0, 49] = True
     box = view_box_mm(mask, np.ones(3))
-    assert box.tolist() == [[-0.5, 29.5], [-0.5, 19.5], [19.5, 49.5]]
+    assert box.tolist() == [[-0.5, 29.5], [-5.5, 24.5], [19.5, 49.5]]  # centred where 20 mm are too few
 
 
 def test_an_empty_mask_shows_the_whole_image():
-    assert view_box_mm(np.zeros((4, 5, 6), bool), np.ones(3))[:, 1].tolist() == [3.5, 4.5, 5.5]
+    box = view_box_mm(np.zeros((4, 6, 2), bool), np.ones(3))
+    assert box.tolist() == [[-1.5, 4.5], [-0.5, 5.5], [-2.5, 3.5]]
+
+
+def test_all_planes_have_one_scale(case):
+    figure = overlay(*case, (1.0, 1.0, 2.0), LABELS)
+    assert {abs(np.diff(panel.get_xlim())[0]) for panel in figure.axes} == {30.0}
+    assert {np.diff(panel.get_ylim())[0] for panel in figure.axes} == {30.0}
 
 
 def test_the_grey_window_looks_at_the_view_only_and_at_finite_values():

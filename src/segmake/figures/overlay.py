@@ -36,7 +36,7 @@ def overlay(
     """Slices through the largest cross-section of the truth, all three planes at one scale.
 
     image, truth, prediction: [X, Y, Z] on one canonical (RAS+) grid; labels: name -> value. Shown as a
-    radiologist looks at it: the patient's right, or front, is on the left. The view is cut to the labels.
+    radiologist looks at it: the patient's right, or front, is on the left. The view is a cube round the labels.
     """
     values = list(labels.values())
     true, guess = np.isin(truth, values), np.isin(prediction, values)
@@ -72,18 +72,19 @@ def largest_slice(mask: Array, axis: int) -> int:
 
 
 def view_box_mm(mask: Array, spacing_mm: Array) -> Array:
-    """What to show, [3, 2] in mm from the first voxel: a cube round the mask, cut to the image.
+    """What to show, [3, 2] in mm from the first voxel: a cube, so that all planes have one scale.
 
-    The side is 1.6 times the mask's longest side, at least 30 mm; all of the image when the mask is empty.
+    Its side is 1.6 times the mask's longest side, at least 30 mm and at most the image's longest side. It lies
+    round the mask and inside the image where the image is large enough, else round the image.
     """
     size = np.array(mask.shape) * spacing_mm
-    limits = np.stack([-spacing_mm / 2, size - spacing_mm / 2], axis=1)
-    if not mask.any():
-        return limits
-    where = np.argwhere(mask)
+    low, high = -spacing_mm / 2, size - spacing_mm / 2
+    where = np.argwhere(mask) if mask.any() else np.array([[0, 0, 0], np.array(mask.shape) - 1])
     first, last = where.min(axis=0) * spacing_mm, where.max(axis=0) * spacing_mm
-    side = np.minimum(max(1.6 * float((last - first).max()), LEAST_VIEW_MM), size)
-    start = np.clip((first + last - side) / 2, limits[:, 0], limits[:, 1] - side)
+    wanted = max(1.6 * float((last - first).max()), LEAST_VIEW_MM)
+    side = min(wanted, float(size.max()))
+    inside = np.clip((first + last - side) / 2, low, np.maximum(low, high - side))
+    start = np.where(size >= side, inside, (low + high - side) / 2)
     return np.stack([start, start + side], axis=1)
 
 

@@ -38,6 +38,8 @@ HOUSE: dict[str, Any] = {
     "axes.titlelocation": "left",
     "axes.titlesize": 9.0,
     "axes.titleweight": "bold",
+    "figure.constrained_layout.h_pad": 0.07,
+    "figure.constrained_layout.w_pad": 0.07,
     "figure.facecolor": "white",
     "font.family": ["DejaVu Sans"],
     "font.size": 8.0,

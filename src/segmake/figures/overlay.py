@@ -36,7 +36,8 @@ def overlay(
     """Slices through the largest cross-section of the truth, all three planes at one scale.
 
     image, truth, prediction: [X, Y, Z] on one canonical (RAS+) grid; labels: name -> value. Shown as a
-    radiologist looks at it: the patient's right, or front, is on the left. The view is a cube round the labels.
+    radiologist looks at it: the patient's right, or front, is on the left. The view is a cube round the
+    labels.
     """
     values = list(labels.values())
     true, guess = np.isin(truth, values), np.isin(prediction, values)
@@ -74,8 +75,8 @@ def largest_slice(mask: Array, axis: int) -> int:
 def view_box_mm(mask: Array, spacing_mm: Array) -> Array:
     """What to show, [3, 2] in mm from the first voxel: a cube, so that all planes have one scale.
 
-    Its side is 1.6 times the mask's longest side, at least 30 mm and at most the image's longest side. It lies
-    round the mask and inside the image where the image is large enough, else round the image.
+    Its side is 1.6 times the mask's longest side, at least 30 mm and at most the image's longest side. It
+    lies round the mask and inside the image where the image is large enough, else round the image.
     """
     size = np.array(mask.shape) * spacing_mm
     low, high = -spacing_mm / 2, size - spacing_mm / 2

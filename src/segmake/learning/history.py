@@ -26,8 +26,11 @@ class History:
     recent: list[float] = field(default_factory=list)
 
     def close_row(self, step: int, seconds: float, lr: float, val_dice: float = math.nan) -> None:
-        """Add a row with the mean loss since the last one; val_dice is NaN where it was not measured."""
-        loss = math.fsum(self.recent) / max(1, len(self.recent))
+        """Add a row with the mean loss since the last one; val_dice is NaN where it was not measured.
+
+        Without a new loss the last row is closed again.
+        """
+        loss = math.fsum(self.recent) / len(self.recent) if self.recent else self.rows.pop()["loss"]
         row = {"step": step, "minutes": round(seconds / 60, 4), "lr": lr, "loss": loss}
         self.rows.append(row if math.isnan(val_dice) else {**row, "val_dice": val_dice})
         self.recent = []

@@ -169,7 +169,8 @@ def _record(run: Run, loss: float, lr: float, validation: Validation) -> None:
 def _finish(run: Run, task: Task, state: Path, validation: Validation) -> None:
     """Close the history and keep the finished state, so that the same job only publishes again."""
     if not run.finished:
-        run.history.close_row(run.step, run.seconds, 0.0, validation.dice(run.averaged))
+        lr = run.optimizer.param_groups[0]["lr"]
+        run.history.close_row(run.step, run.seconds, lr, validation.dice(run.averaged))
         run.finished = True
         _save(run, task, state)
 

@@ -42,7 +42,8 @@ class Batch:
 
 def generator(*key: int) -> np.random.Generator:
     """Counter-based random numbers for one purpose: the same key gives the same numbers."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+    words = (len(key), *key)  # SeedSequence alone takes (0, 1) and (0, 1, 0) for the same
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
 
 
 @dataclass(frozen=True)

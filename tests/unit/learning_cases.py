@@ -1,0 +1,39 @@
+"""Small plans and cases with exact truth for the tests of learning."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segmake.learning.sampling import Case, generator
+from segmake.plan import Normalisation, Plan
+
+
+def small_plan(**changes) -> Plan:
+    fields = {
+        "channels": {"t1": "mr"},
+        "labels": {"core": 1, "rim": 2},
+        "spacing_mm": (1.0, 1.0, 1.0),
+        "patch": (16, 16, 16),
+        "batch": 2,
+        "features": [4, 8, 8],
+        "kernels": [(3, 3, 3)] * 3,
+        "strides": [(1, 1, 1), (2, 2, 2), (2, 2, 2)],
+        "normalisation": {"t1": Normalisation(scheme="zscore")},
+        "crop": "none",
+        "median_shape": (16, 16, 16),
+        "folds": {f"case{i}": i % 2 for i in range(6)},
+    }
+    return Plan.model_validate(fields | changes)
+
+
+def ball(number: int, shape: tuple[int, int, int] = (16, 16, 16)) -> Case:
+    """A bright core in a grey rim in a dark, noisy background."""
+    random = generator(7, number)
+    centre = np.array(shape) / 2 + random.uniform(-1, 1, 3)
+    distance = np.sqrt(sum((x - c) ** 2 for x, c in zip(np.indices(shape), centre, strict=True)))
+    label = np.select([distance < 3, distance < 5.5], [1, 2], 0).astype(np.uint8)
+    image = np.choose(label, [-0.7, 2.5, 1.0]) + random.normal(0, 0.1, shape)
+    places = np.argwhere(label > 0)
+    foreground = np.column_stack([label[tuple(places.T)], places]).astype(np.int16)
+    foreground = foreground[np.argsort(foreground[:, 0], kind="stable")]
+    return Case(f"case{number}", image[np.newaxis].astype(np.float16), label, foreground)

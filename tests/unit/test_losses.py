@@ -1,0 +1,92 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from learning_cases import small_plan
+
+from segmake.learning.losses import Loss, members, shrink, weights
+
+LABELS = torch.tensor([0, 1, 2, 1], dtype=torch.uint8).reshape(1, 4, 1, 1)
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def test_weights_halve_and_sum_to_one():
+    assert weights(1) == [1.0]
+    assert weights(3) == pytest.approx([4 / 7, 2 / 7, 1 / 7])
+    assert sum(weights(5)) == pytest.approx(1)
+
+
+def test_softmax_loss_equals_hand_computation():
+    logits = torch.tensor([[2.0, 0, 0], [0, 1, 0], [0, 0, 3], [1, 0, 0]])
+    output = logits.T.reshape(1, 3, 4, 1, 1)
+    p = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(axis=1, keepdims=True)
+    truth = [0, 1, 2, 1]
+    entropy = -np.mean([math.log(p[i, t]) for i, t in enumerate(truth)])
+    one = 2 * (p[1, 1] + p[3, 1]) / (p[:, 1].sum() + 2)
+    two = 2 * p[2, 2] / (p[:, 2].sum() + 1)
+    loss = Loss.of(small_plan())([output], LABELS)
+    assert float(loss) == pytest.approx(entropy + 1 - (one + two) / 2, abs=1e-4)
+
+
+def test_region_loss_equals_hand_computation():
+    plan = small_plan(regions={"whole": [1, 2], "core": [1]})
+    logits = torch.tensor([[-1.0, -2], [2, 1], [1, -1], [0.5, 0]])
+    output = logits.T.reshape(1, 2, 4, 1, 1)
+    truth = np.array([[0, 0], [1, 1], [1, 0], [1, 1]])
+    p = np.vectorize(sigmoid)(logits.numpy())
+    entropy = -np.mean(truth * np.log(p) + (1 - truth) * np.log(1 - p))
+    dice = 2 * (p * truth).sum(axis=0) / (p.sum(axis=0) + truth.sum(axis=0))
+    loss = Loss.of(plan)([output], LABELS)
+    assert float(loss) == pytest.approx(entropy + 1 - dice.mean(), abs=1e-4)
+
+
+def test_perfect_logits_lose_nothing():
+    output = 50 * members(LABELS, [(0,), (1,), (2,)], 3)
+    assert float(Loss.of(small_plan())([output], LABELS)) == pytest.approx(0, abs=1e-4)
+
+
+def test_batch_dice_counts_the_batch_as_one_volume():
+    labels = torch.zeros(2, 2, 1, 1, dtype=torch.uint8)
+    labels[0] = 1  # the second patch has no foreground at all
+    output = 50 * members(labels, [(0,), (1,)], 2)
+    plan = small_plan(labels={"core": 1})
+    assert float(Loss.of(plan, batch_dice=True)([output], labels)) == pytest.approx(0, abs=1e-4)
+    output = output.clone()
+    output[1] = output[1].flip(0)  # and is now all wrong
+    together = float(Loss.of(plan, batch_dice=True)([output], labels))
+    apart = float(Loss.of(plan, batch_dice=False)([output], labels))
+    assert together == pytest.approx(25 + 1 - 4 / 6, abs=1e-3)
+    assert apart == pytest.approx(25 + 1 - 1 / 2, abs=1e-3)
+
+
+def test_coarse_outputs_are_compared_on_their_own_grid():
+    labels = torch.zeros(1, 4, 4, 4, dtype=torch.uint8)
+    labels[:, :2] = 1
+    small = shrink(labels, torch.zeros(1, 3, 2, 2, 2))
+    assert small.dtype == torch.uint8
+    assert small[0, :, 0, 0].tolist() == [1, 0]
+    fine, coarse = (50 * members(x, [(0,), (1,), (2,)], 3) for x in (labels, small))
+    assert float(Loss.of(small_plan())([fine, coarse], labels)) == pytest.approx(1 / 2 * 0, abs=0.6)
+    wrong = float(Loss.of(small_plan())([fine, coarse.flip(1)], labels))
+    right = float(Loss.of(small_plan())([fine, coarse], labels))
+    single = float(Loss.of(small_plan())([coarse.flip(1)], small)) - float(
+        Loss.of(small_plan())([coarse], small)
+    )
+    assert wrong - right == pytest.approx(single / 3, rel=1e-4)
+
+
+def test_members_follow_the_heads():
+    truth = members(LABELS, [(1, 2), (1,)], 3)
+    assert truth[0, 0].ravel().tolist() == [0, 1, 1, 1]
+    assert truth[0, 1].ravel().tolist() == [0, 1, 0, 1]
+
+
+def test_gradient_points_to_the_truth():
+    output = torch.zeros(1, 3, 4, 1, 1, requires_grad=True)
+    Loss.of(small_plan())([output], LABELS).backward()
+    for voxel, label in enumerate([0, 1, 2, 1]):
+        assert int(output.grad[0, :, voxel, 0, 0].argmin()) == label

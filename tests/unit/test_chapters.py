@@ -9,7 +9,7 @@ from segmake.figures.sections import Failure
 from segmake.plan import Normalisation, Plan
 
 PLAN = Plan(
-    channels={"t1": "mr"},
+    channels={"t1": "mr", "flair": "mr"},
     labels={"core": 1},
     regions={"whole": [1]},
     spacing_mm=(1, 1, 1),
@@ -42,7 +42,7 @@ def mean_row(value, split="train"):
 def views(model, name):
     mask = np.zeros((8, 8, 8), np.uint8)
     mask[2:5, 2:5, 2:5] = 1
-    return Views(np.ones((8, 8, 8), np.float32), mask, mask, (1.0, 1.0, 1.0))
+    return Views(np.stack([np.ones(mask.shape), mask + 1.0]), mask, mask, (1.0, 1.0, 1.0))
 
 
 def build(material, overlays=0, load=views):
@@ -108,6 +108,7 @@ def test_worst_and_best_are_by_mean_dice_over_labels_without_overlap():
     ]
     assert pictures[2].caption.startswith("b (fold 0): mean Dice 0.900 (core 0.900, whole 0.000).")
     assert all(picture.photo for picture in pictures)
+    assert all(picture.caption.endswith("Channel flair, radiological view.") for picture in pictures)
 
 
 def test_each_overlay_is_loaded_for_its_own_model_and_case():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from segmake.figures.overlay import grey_window, largest_slice, overlay, view_box_mm
+from segmake.figures.overlay import clearest_channel, grey_window, largest_slice, overlay, view_box_mm
 from segmake.figures.style import to_png
 
 LABELS = {"core": 1, "edge": 2}
@@ -88,6 +88,28 @@ def test_outlines_lie_on_the_voxels_in_mm(case):
     assert corners[:, 0].min() == pytest.approx(7.0)  # voxel 4 of 2 mm is centred at 8, its face at 7
     assert corners[:, 0].max() == pytest.approx(19.0)
     assert (corners[:, 1].min(), corners[:, 1].max()) == pytest.approx((9.5, 19.5))
+
+
+def test_outlines_of_single_voxels_are_squares_not_diamonds():
+    mask = np.zeros((9, 9, 9), np.uint8)
+    mask[4, 4, 4] = 1
+    axial = overlay(mask * 1.0, mask, mask * 0, (1.0, 1.0, 1.0), {"dot": 1}).axes[0]
+    (path,) = axial.collections[0].get_paths()
+    x, y = path.vertices.T
+    area = abs(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1])) / 2
+    assert area == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_channel_with_most_contrast_is_shown():
+    rng = np.random.Generator(np.random.Philox(1))
+    mask = np.zeros((12, 12, 12), np.uint8)
+    mask[4:8, 4:8, 4:8] = 1
+    noise = rng.normal(0, 1, (3, 12, 12, 12))
+    image = noise + np.array([1.0, -5.0, 2.0])[:, None, None, None] * mask
+    assert clearest_channel(image, mask > 0, (1, 1, 1)) == 1
+    assert clearest_channel(image * np.array([9.0, 1.0, 9.0])[:, None, None, None], mask > 0, (1, 1, 1)) == 1
+    assert clearest_channel(image, mask > 5, (1, 1, 1)) == 0
+    assert clearest_channel(image[:1], mask > 0, (1, 1, 1)) == 0
 
 
 def test_a_label_at_the_border_and_an_empty_truth_can_be_drawn():

@@ -60,7 +60,9 @@ def test_when_all_went_well_the_page_says_so():
 
 
 def test_the_passport_has_ranges_and_every_case():
-    ranges, every = tables(sections.passport([case("a"), case("b", "30x20x10", ml_core="0.5")]))
+    ranges, every = tables(
+        sections.passport([case("a"), case("b", "30x20x10", ml_core="0.5", spacing_mm="1x1x2.500001")])
+    )
     assert ["Voxels along x", "2", "10", "20", "30"] in ranges.rows
     assert ["Spacing (mm) along z", "2", "2.5", "2.5", "2.5"] in ranges.rows
     assert ["Volume of core (ml)", "2", "0.500", "1.000", "1.500"] in ranges.rows
@@ -108,7 +110,10 @@ def test_each_choice_of_the_plan_stands_with_its_reason():
         features=[16, 32, 64],
         kernels=[(3, 3, 3)],
         strides=[(1, 1, 1), (2, 2, 1)],
-        normalisation={"t1": Normalisation(scheme="zscore")},
+        normalisation={
+            "t1": Normalisation(scheme="zscore"),
+            "ct": Normalisation(scheme="ct", lower=-900, upper=300),
+        },
         crop="nonzero",
         folds={"a": 0, "b": 1, "c": 0},
         median_shape=(40, 40, 20),
@@ -121,7 +126,7 @@ def test_each_choice_of_the_plan_stands_with_its_reason():
     assert rows["strides"] == [f"1{NBSP}1{NBSP}1, 2{NBSP}2{NBSP}1", ""]
     assert rows["regions"] == ["whole: 1 + 2", ""]
     assert rows["folds (cases in each)"] == ["fold 0: 2, fold 1: 1", "by patient"]
-    assert rows["normalisation of t1"] == ["scheme: zscore", ""]
+    assert rows["normalisation"] == ["t1: zscore; ct: ct (lower: -900, upper: 300)", ""]
 
 
 def test_training_runs_end_with_the_mean_of_the_last_losses():

@@ -180,7 +180,7 @@ def test_overlays_see_all_volumes_in_one_orientation(job):
     prediction = {"path": str(job.predictions[0].parent / "a.nii.gz")}
     views = report.load_views(rows, {("unet", "a"): prediction}, "unet", "a")
     assert np.array_equal(views.truth, views.prediction)
-    assert views.image.shape == (12, 14, 10)
+    assert views.image.shape == (1, 12, 14, 10)
 
 
 def test_a_missing_history_is_explained(job):

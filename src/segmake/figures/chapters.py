@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from segmake.errors import SegmakeError
 from segmake.figures import runs, sections, tallies
 from segmake.figures.curves import training_curves, volume_agreement
-from segmake.figures.overlay import overlay
+from segmake.figures.overlay import clearest_channel, overlay
 from segmake.figures.page import Block, Facts, Note, Picture, Section
 from segmake.figures.plots import box_plots
 from segmake.figures.records import MEAN, SPLITS, Score, Summary, number, rank_cases
@@ -28,10 +28,12 @@ NOT_SCORES = ("truth_ml", "prediction_ml")
 
 @dataclass(frozen=True)
 class Views:
-    """What an overlay shows: [X, Y, Z] on one canonical grid."""
+    """What an overlay shows, on one canonical grid."""
 
     image: Array
+    """[C, X, Y, Z]"""
     truth: Array
+    """[X, Y, Z], as the prediction."""
     prediction: Array
     spacing_mm: tuple[float, float, float]
 
@@ -188,7 +190,6 @@ def _examples(material: Material, look: Look, load: Load) -> Iterator[Block]:
     models = list(dict.fromkeys(score.model for score in material.scores))
     if not models or not look.overlays:
         yield Note("No examples were asked for." if models else "No case has been scored yet.")
-    channel = next(iter(material.plan.channels), "the first")
     for model in models if look.overlays else []:
         scores = [score for score in material.scores if score.model == model]
         ranked = rank_cases(scores, material.plan.labels)
@@ -200,7 +201,7 @@ def _examples(material: Material, look: Look, load: Load) -> Iterator[Block]:
             for place, (case, mean) in enumerate(chosen, start=1):
                 told = _told(case, mean, [score for score in scores if score.case == case])
                 name = f"{word.lower()}-{model}-{place}"
-                yield _example(name, told, channel, material.plan.labels, look, partial(load, model, case))
+                yield _example(name, told, material.plan, look, partial(load, model, case))
 
 
 def _told(case: str, mean: float, scores: Sequence[Score]) -> str:
@@ -210,13 +211,14 @@ def _told(case: str, mean: float, scores: Sequence[Score]) -> str:
     return f"{case} ({where}): mean Dice {number(mean)} ({each})"
 
 
-def _example(
-    name: str, told: str, channel: str, labels: Mapping[str, int], look: Look, load: Callable[[], Views]
-) -> Block:
+def _example(name: str, told: str, plan: Plan, look: Look, load: Callable[[], Views]) -> Block:
+    """The overlay of a case, in the channel that shows its labels best."""
     try:
         views = load()
     except SegmakeError as error:
         return Note(f"{told}. No picture: {error}", "warning")
-    figure = overlay(views.image, views.truth, views.prediction, views.spacing_mm, labels)
+    channel = clearest_channel(views.image, views.truth > 0, views.spacing_mm)
+    figure = overlay(views.image[channel], views.truth, views.prediction, views.spacing_mm, plan.labels)
     alt = f"Slices of case {told} with outlines of truth and prediction"
-    return look.draw(name, figure, alt, f"{told}. Channel {channel}, radiological view.", photo=True)
+    shown = dict(enumerate(plan.channels)).get(channel, str(channel + 1))
+    return look.draw(name, figure, alt, f"{told}. Channel {shown}, radiological view.", photo=True)

@@ -24,6 +24,7 @@ EDGES = (
 """Place and alignment of these letters."""
 BARS_MM = (1, 2, 5, 10, 20, 50, 100)
 LEAST_VIEW_MM = 30.0
+FINE = 4
 
 
 def overlay(
@@ -52,14 +53,15 @@ def overlay(
         for panel, (name, axis, letters) in zip(figure.subplots(1, 3), PLANES, strict=True):
             index = largest_slice(seen, axis)
             flat = [i for i in range(3) if i != axis]
-            grid = [np.arange(image.shape[i]) * spacing[i] for i in flat]
-            edges = [edge for g, i in zip(grid, flat, strict=True) for edge in _edges(g, float(spacing[i]))]
+            edges = [float(edge * spacing[i]) for i in flat for edge in (-0.5, image.shape[i] - 0.5)]
             panel.imshow(
                 np.take(image, index, axis).T, cmap="gray", vmin=low, vmax=high, origin="lower", extent=edges
             )
             for value, hue in order:
-                _outline(panel, grid, np.take(truth, index, axis) == value, hue, "-")
-                _outline(panel, grid, np.take(prediction, index, axis) == value, hue, (0, (2.2, 1.4)))
+                _outline(panel, spacing[flat], np.take(truth, index, axis) == value, hue, "-")
+                _outline(
+                    panel, spacing[flat], np.take(prediction, index, axis) == value, hue, (0, (2.2, 1.4))
+                )
             _frame(panel, view[flat], letters)
             panel.set_title(f"{name}, slice {index + 1} of {image.shape[axis]}", weight="normal", size=7.5)
         _key(figure, labels)
@@ -91,9 +93,7 @@ def view_box_mm(mask: Array, spacing_mm: Array) -> Array:
 
 def grey_window(image: Array, view_mm: Array, spacing_mm: Array) -> tuple[float, float]:
     """Black and white level: 1st and 99th percentile of the image inside the view."""
-    start = np.maximum(np.floor(view_mm[:, 0] / spacing_mm), 0).astype(int)
-    stop = np.ceil(view_mm[:, 1] / spacing_mm).astype(int) + 1
-    part = image[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
+    part = image[_voxels(view_mm, spacing_mm)]
     part = part[np.isfinite(part)]
     if part.size == 0:
         return 0.0, 1.0
@@ -101,24 +101,45 @@ def grey_window(image: Array, view_mm: Array, spacing_mm: Array) -> tuple[float,
     return float(low), float(max(high, low + 1e-6))
 
 
-def _edges(centres: Array, spacing: float) -> tuple[float, float]:
-    return float(centres[0]) - spacing / 2, float(centres[-1]) + spacing / 2
-
-
-def _outline(panel: Any, grid: Sequence[Array], mask: Array, hue: str, dash: Any) -> None:
-    """The outline of a 2D mask; one that fills the plane or touches its edge is closed there."""
+def _outline(panel: Any, spacing: Array, mask: Array, hue: str, dash: Any) -> None:
+    """The outline of a 2D mask along its voxels' edges (each voxel is cut in four, so corners stay sharp)."""
     if not mask.any():
         return
-    closed = np.pad(mask.astype(np.float64), 1)
-    a, b = (_extend(centres) for centres in grid)
-    lines = panel.contour(a, b, closed.T, levels=[0.5], colors=[hue], linewidths=1.3, linestyles=[dash])
+    where = np.argwhere(mask)
+    first, last = where.min(axis=0), where.max(axis=0)
+    part = mask[first[0] : last[0] + 1, first[1] : last[1] + 1].astype(np.float64)
+    fine = np.pad(part.repeat(FINE, axis=0).repeat(FINE, axis=1), 1)
+    a, b = ((start - 0.5 + (np.arange(n) - 0.5) / FINE) for start, n in zip(first, fine.shape, strict=True))
+    lines = panel.contour(
+        a * spacing[0], b * spacing[1], fine.T, levels=[0.5], colors=[hue], linewidths=1.3, linestyles=[dash]
+    )
     lines.set_path_effects([effects.Stroke(linewidth=2.2, foreground="#00000090"), effects.Normal()])
 
 
-def _extend(centres: Array) -> Array:
-    """Add a position before and after."""
-    step = centres[1] - centres[0] if len(centres) > 1 else 1.0
-    return np.concatenate([[centres[0] - step], centres, [centres[-1] + step]])
+def clearest_channel(image: Array, mask: Array, spacing_mm: Sequence[float]) -> int:
+    """Channel of an image [C, X, Y, Z] in which a mask stands out most from what is round it.
+
+    Contrast to noise inside the view: difference of the means over the standard deviation outside the mask.
+    """
+    if len(image) == 1 or not mask.any():
+        return 0
+    spacing = np.asarray(spacing_mm, dtype=np.float64)
+    box = _voxels(view_box_mm(mask, spacing), spacing)
+    inside = mask[box]
+    if inside.all():
+        return 0
+    parts = [np.asarray(channel[box], dtype=np.float64) for channel in image]
+    contrast = [
+        abs(part[inside].mean() - part[~inside].mean()) / (part[~inside].std() or 1.0) for part in parts
+    ]
+    return int(np.argmax(contrast))
+
+
+def _voxels(view_mm: Array, spacing_mm: Array) -> tuple[slice, ...]:
+    """The voxels of a view, as slices."""
+    start = np.maximum(np.floor(view_mm[:, 0] / spacing_mm), 0).astype(int)
+    stop = np.maximum(np.ceil(view_mm[:, 1] / spacing_mm).astype(int) + 1, 1)
+    return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
 
 
 def _frame(panel: Any, view: Array, letters: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from segmake.figures.records import METRICS, STATUSES, Score, Summary, metric_title
+from segmake.figures.records import METRICS, STATUSES, UNITLESS, Score, Summary
 from segmake.figures.style import DOUBLE_COLUMN_INCHES, FAINT, INK, colour, house_style
 from segmake.volume.volume import Array
 
@@ -68,7 +68,7 @@ def _boxes(
                 _mean(panel, means[model, label], at + 0.41 * room)
     name, better = METRICS.get(scores[0].metric, (scores[0].metric, "higher"))
     panel.set_title(name + ARROWS[better])
-    panel.set_ylabel(metric_title(scores[0].metric, scores[0].unit))
+    panel.set_ylabel(scores[0].unit if scores[0].unit not in UNITLESS else "")
     panel.set_xticks(range(len(labels)), labels)
     panel.set_xlim(-0.6, len(labels) - 0.4)
     panel.tick_params(axis="x", length=0)
@@ -131,7 +131,7 @@ def spread(values: Array, step: float, width: float) -> Array:
     bins = np.floor(values / step).astype(np.int64)
     offsets = np.zeros(len(values))
     counts = np.unique(bins, return_counts=True)[1]
-    pitch = min(width / 4, width / max(1, (int(counts.max(initial=1)) - 1) / 2))
+    pitch = min(width / 2.5, width / max(1, (int(counts.max(initial=1)) - 1) / 2))
     for value in np.unique(bins):
         members = np.flatnonzero(bins == value)
         order = members[np.argsort(values[members], kind="stable")]

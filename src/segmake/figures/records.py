@@ -24,13 +24,16 @@ METRICS: dict[str, tuple[str, Better]] = {
     "nsd": ("NSD", "higher"),
     "hd95": ("HD95", "lower"),
     "volume_error_ml": ("Volume error", "zero"),
-    "relative_volume_error": ("Relative volume error", "zero"),
+    "relative_volume_error": ("Rel. volume error", "zero"),
     "hd": ("HD", "lower"),
     "assd": ("ASSD", "lower"),
     "precision": ("Precision", "higher"),
     "recall": ("Recall", "higher"),
 }
 """Metric -> name in figures and tables, and which way is better."""
+
+UNITLESS = ("", "1", "ratio")
+"""Units that are not written out."""
 
 SPLITS = {
     "train": "Cross-validation (each case scored by the model that did not see it)",
@@ -156,7 +159,7 @@ def read_history(rows: Iterable[Mapping[str, str]]) -> list[dict[str, float]]:
 def metric_title(metric: str, unit: str = "") -> str:
     """Name of a metric for people, with its unit."""
     name, _ = METRICS.get(metric, (metric.replace("_", " "), "higher"))
-    return f"{name} ({unit})" if unit not in ("", "1", "ratio") else name
+    return f"{name} ({unit})" if unit not in UNITLESS else name
 
 
 def to_number(text: str) -> float:

@@ -14,7 +14,7 @@ from segmake.figures.records import (
     number,
     to_number,
 )
-from segmake.plan import Plan
+from segmake.plan import Normalisation, Plan
 from segmake.tables import Row
 
 MOST_ROWS = 1000
@@ -88,7 +88,7 @@ def passport(rows: Sequence[Row]) -> list[Block]:
         keys.remove("site")
     table = [
         [
-            *(row.get(key, "").replace("x", TIMES) if key in TRIPLES else row.get(key, "") for key in keys),
+            *(_triple(row.get(key, "")) if key in TRIPLES else row.get(key, "") for key in keys),
             *(number(to_number(row.get(name, ""))) for name in volumes),
         ]
         for row in rows
@@ -103,10 +103,8 @@ def plan_choices(plan: Plan) -> list[Block]:
         [name, _plain(value, TIMES if name in TRIPLES else ", "), plan.reasons.get(name, "")]
         for name, value in dump.items()
     ]
-    for channel, scheme in plan.normalisation.items():
-        kept = scheme.model_dump(exclude_defaults=True)
-        reason = plan.reasons.get(f"normalisation.{channel}", plan.reasons.get("normalisation", ""))
-        rows.append([f"normalisation of {channel}", _plain(kept), reason])
+    told = "; ".join(f"{channel}: {_scheme(scheme)}" for channel, scheme in plan.normalisation.items())
+    rows.append(["normalisation", told, plan.reasons.get("normalisation", "")])
     sizes = {fold: list(plan.folds.values()).count(fold) for fold in sorted(set(plan.folds.values()))}
     dealt = ", ".join(f"fold {fold}: {size}" for fold, size in sizes.items())
     rows.append(["folds (cases in each)", dealt or NOTHING, plan.reasons.get("folds", "")])
@@ -161,6 +159,17 @@ def _spread(values: Sequence[float], digits: int | None) -> list[str]:
 def _order(rows: Sequence[Row]) -> Callable[[str], int]:
     names = list(dict.fromkeys(name for row in rows for name in row))
     return names.index
+
+
+def _scheme(normalisation: Normalisation) -> str:
+    """A channel's normalisation: the scheme, and the numbers it needs if any."""
+    numbers = normalisation.model_dump(exclude_defaults=True, exclude={"scheme"})
+    return f"{normalisation.scheme} ({_plain(numbers)})" if numbers else normalisation.scheme
+
+
+def _triple(text: str) -> str:
+    """A shape or spacing such as 1x1x2.50001 as people write it."""
+    return TIMES.join(f"{to_number(part):.4g}" for part in text.split("x")) if text else NOTHING
 
 
 def _plain(value: object, between: str = ", ") -> str:

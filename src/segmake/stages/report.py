@@ -92,7 +92,7 @@ def load_views(
     image, truth, guess = (to_canonical(read_volume(Path(path))) for path in paths)
     if max(grid_distance_mm(image, truth), grid_distance_mm(image, guess)) > GRID_TOLERANCE_MM:
         raise GeometryError("image, truth and prediction do not lie on one grid")
-    return Views(image.data[0], truth.data[0], guess.data[0], image.spacing_mm)
+    return Views(image.data, truth.data[0], guess.data[0], image.spacing_mm)
 
 
 def _manifests(results: Iterable[Path]) -> Iterable[dict[str, Any]]:

@@ -1,0 +1,155 @@
+"""The whole pipeline on small phantoms, once; then what a change, a kill or a second run does to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from experiment import Experiment, content, new_experiment
+
+from segmake.tables import read_table
+
+pytestmark = pytest.mark.workflow
+FINAL = (
+    "convert/*.nii.gz",
+    "plan/plan.json",
+    "resample/*.b2nd",
+    "train/*/*/model.pt",
+    "predict/*/*.nii.gz",
+    "evaluate/*/metrics.tsv",
+    "evaluate/*/summary.tsv",
+)
+
+
+@pytest.fixture(scope="module")
+def finished(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    """A run from phantoms to report that nothing interrupted."""
+    experiment = new_experiment(phantoms, tmp_path_factory.mktemp("pipeline") / "finished")
+    experiment.run()
+    return experiment
+
+
+@pytest.fixture
+def copied(finished: Experiment, tmp_path: Path) -> Experiment:
+    """A copy of the finished run to do things to."""
+    return finished.copy(tmp_path)
+
+
+def final_files(experiment: Experiment) -> dict[str, bytes]:
+    return {name: data for pattern in FINAL for name, data in content(experiment.results, pattern).items()}
+
+
+def test_everything_that_was_promised_is_there(finished: Experiment) -> None:
+    for name in ("report/index.html", "train/unet/fold-0/history.csv", "train/unet/fold-0/model.pt"):
+        assert (finished.results / name).stat().st_size > 0
+    assert list(finished.results.glob("report/figures/*.svg"))
+    assert list(finished.results.glob("report/figures/*.png"))
+    for stage in ("convert/shard-00", "plan/plan", "train/unet/fold-0/model", "evaluate/unet/summary"):
+        assert (finished.results / f"{stage}.manifest.json").exists(), stage
+
+
+def test_scores_are_long_format_for_the_test_case_and_the_kept_fold(finished: Experiment) -> None:
+    rows = read_table(finished.results / "evaluate/unet/metrics.tsv")
+    assert list(rows[0]) == ["case", "split", "fold", "label", "metric", "value", "unit", "status"]
+    folds = {row["case"]: row["fold"] for row in rows}
+    assert folds.pop("brats-000") == ""
+    assert set(folds.values()) == {"0"}
+    assert {row["label"] for row in rows} == {"necrosis", "edema", "enhancing"}
+    assert {"dice", "iou", "hd95", "nsd"} <= {row["metric"] for row in rows}
+
+
+def test_label_maps_lie_on_the_exact_grid_of_their_source(finished: Experiment) -> None:
+    sources = {row["case"]: row["t1"] for row in read_table(finished.folder / "cases.tsv")}
+    maps = sorted(finished.results.glob("predict/unet/*.nii.gz"))
+    orientations = set()
+    for path in maps:
+        source, predicted = nib.load(sources[path.name.removesuffix(".nii.gz")]), nib.load(path)
+        assert predicted.shape == source.shape
+        np.testing.assert_array_equal(predicted.affine, source.affine)
+        assert set(np.unique(predicted.dataobj)) <= {0, 1, 2, 4}
+        orientations.add("".join(nib.aff2axcodes(source.affine)))
+    assert len(maps) >= 3
+    assert len(orientations) > 1
+
+
+def test_prediction_without_snakemake_is_the_same_label_map(finished: Experiment, tmp_path: Path) -> None:
+    row = read_table(finished.folder / "cases.tsv")[0]
+    command = [sys.executable, "-m", "segmake.cli", "predict", "--output", str(tmp_path / "seg.nii.gz")]
+    command += ["--model", str(finished.results / "train/unet/fold-0/model.pt"), "--image"]
+    command += [row[channel] for channel in ("t1", "t1ce", "t2", "flair")]
+    subprocess.run(command, check=True, capture_output=True)
+    expected = nib.load(finished.results / f"predict/unet/{row['case']}.nii.gz")
+    np.testing.assert_array_equal(nib.load(tmp_path / "seg.nii.gz").dataobj, expected.dataobj)
+
+
+def test_second_run_does_nothing(finished: Experiment) -> None:
+    assert finished.planned() == {}
+    assert "Nothing to be done" in finished.run().stderr
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "rules"),
+    [
+        ("train", {"lr": 1e-4}, {"train", "predict", "evaluate", "summarize", "report"}),
+        ("predict", {"overlap": 0.25}, {"predict", "evaluate", "summarize", "report"}),
+        ("evaluate", {"nsd_tolerance_mm": 3.0}, {"evaluate", "summarize", "report"}),
+        ("evaluate", {"resamples": 500}, {"summarize", "report"}),
+        ("report", {"title": "another"}, {"report"}),
+    ],
+)
+def test_one_edited_key_reruns_exactly_what_follows(
+    finished: Experiment, section: str, change: dict[str, object], rules: set[str]
+) -> None:
+    assert set(finished.changed(**{section: change}).planned()) == rules
+
+
+def test_forced_rerun_of_everything_takes_nothing_again(copied: Experiment) -> None:
+    before = final_files(copied)
+    times = {path: path.stat().st_mtime_ns for path in copied.results.glob("*/*/*.nii.gz")}
+    copied.run("--forceall", "--until", "summarize")
+    assert final_files(copied) == before
+    assert {path: path.stat().st_mtime_ns for path in copied.results.glob("*/*/*.nii.gz")} == times
+    assert "going on after step 6" in copied.log("train/unet/fold-0.log")
+
+
+@pytest.mark.parametrize("stage", ["resample", "train"])
+def test_killed_run_goes_on_to_the_same_files(
+    finished: Experiment, make_experiment: Callable[..., Experiment], stage: str
+) -> None:
+    experiment = make_experiment()
+    seen = {"resample": "resample/*.b2nd", "train": "train/unet/fold-0/state/*"}[stage]
+    process = subprocess.Popen(
+        experiment.command(),
+        cwd=experiment.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(experiment.results.glob(seen)) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert list(experiment.results.glob(seen))
+    assert not list(experiment.results.glob("evaluate/*/summary.tsv"))
+    experiment.run("--unlock")
+    experiment.run("--rerun-incomplete", "--until", "summarize")
+    assert final_files(experiment) == final_files(finished)
+
+
+def test_snakemake_report_holds_the_scores_and_the_page(copied: Experiment, tmp_path: Path) -> None:
+    archive = tmp_path / "report.zip"
+    copied.run("--report", str(archive))
+    listed = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-l", str(archive)], capture_output=True, text=True, check=True
+    )
+    assert re.search(r"report\.html", listed.stdout)

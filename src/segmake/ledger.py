@@ -13,7 +13,9 @@ import hashlib
 import json
 import logging
 import multiprocessing
+import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -29,6 +31,7 @@ from segmake.tables import Row, hash_path, write_table, write_text
 
 log = logging.getLogger("segmake")
 COLUMNS = ("case", "path", "key", "sha256", "seconds", "status", "reason")
+RECORDED = {"case", "stage", "key", "files", "columns", "details"}
 KILLED = "its process was killed, perhaps for lack of memory; give the job more mem_mb or fewer threads"
 
 
@@ -69,6 +72,10 @@ class Shard:
     def folder(self) -> Path:
         """Where the cases' files and records are."""
         return self.table.parent
+
+    def scratch(self, case: str) -> Path:
+        """Where a case's files are made; there only while the case is under work."""
+        return self.folder / f".{case}.work"
 
     def run(self, items: Sequence[Item], work: Work) -> list[Row]:
         """Do what is not done yet, write the table, and return its rows sorted by case.
@@ -111,25 +118,36 @@ class Shard:
     def _pooled(self, items: Sequence[Item], work: Work) -> Iterator[Row]:
         """Run in a pool of processes; when one is killed, find the case that kills it and go on."""
         left = {item.case: item for item in items}
-        context = multiprocessing.get_context("fork")
-        with suppress(BrokenProcessPool), ProcessPoolExecutor(self.threads, context) as pool:
-            futures = [pool.submit(attempt, self, item, work) for item in items]
-            for future in as_completed(futures):
-                row = future.result()
-                del left[row["case"]]
-                yield row
-        for item in left.values():
-            with ProcessPoolExecutor(1, context) as pool:
-                try:
-                    yield pool.submit(attempt, self, item, work).result()
-                except BrokenProcessPool:
-                    yield _failed_row(item.case, KILLED)
+        while left:
+            with suppress(BrokenProcessPool), self._pool(self.threads) as pool:
+                futures = [pool.submit(attempt, self, item, work) for item in left.values()]
+                for future in as_completed(futures):
+                    row = future.result()
+                    del left[row["case"]]
+                    yield row
+            # A killed pool takes all its cases down: those under work run again alone, the rest together.
+            begun = [item for item in left.values() if self.scratch(item.case).exists()]
+            for item in begun or list(left.values()):
+                del left[item.case]
+                yield self._alone(item, work)
+
+    def _alone(self, item: Item, work: Work) -> Row:
+        with self._pool(1) as pool:
+            try:
+                return pool.submit(attempt, self, item, work).result()
+            except BrokenProcessPool:
+                shutil.rmtree(self.scratch(item.case), ignore_errors=True)
+                return _failed_row(item.case, KILLED)
+
+    @staticmethod
+    def _pool(processes: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), _end_with_parent)
 
 
 def attempt(shard: Shard, item: Item, work: Work) -> Row:
     """Skip, do or fail one case; never raises for what the case itself did."""
     started = time.perf_counter()
-    scratch = shard.folder / f".{item.case}.work"
+    scratch = shard.scratch(item.case)
     try:
         key = _key(shard, item)
         record = _intact_record(shard.folder, item.case)
@@ -149,11 +167,22 @@ def attempt(shard: Shard, item: Item, work: Work) -> Row:
 
 
 def read_record(folder: Path, case: str) -> dict[str, Any]:
-    """The record of one case: key, files with their SHA-256, columns, details."""
+    """The record of one case: key, files with their SHA-256, columns, details.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    return load_record(folder / f"{case}.json")
+
+
+def load_record(path: Path) -> dict[str, Any]:
+    """The record in a file; see `read_record`."""
     try:
-        record: dict[str, Any] = json.loads((folder / f"{case}.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"the record of case {case} in {folder} cannot be read: {error}") from error
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"the record {path} cannot be read: {error}; run its stage again") from error
+    if not isinstance(record, dict) or RECORDED - record.keys():
+        raise InputError(f"{path} is no record of a case; run its stage again")
     return record
 
 
@@ -167,31 +196,48 @@ def damaged_files(folder: Path, record: Mapping[str, Any]) -> list[str]:
     return bad
 
 
+def _end_with_parent() -> None:
+    """Let a worker end when its parent was killed: it would race with the run that goes on."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _key(shard: Shard, item: Item) -> str:
-    inputs = [hash_path(entry) if isinstance(entry, Path) else entry for entry in item.inputs]
+    # One file may hold several channels: it is read once.
+    digests = {entry: hash_path(entry) for entry in set(item.inputs) if isinstance(entry, Path)}
+    inputs = [digests[entry] if isinstance(entry, Path) else entry for entry in item.inputs]
     parts = [shard.stage, shard.version, dict(shard.settings), item.case, inputs]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _intact_record(folder: Path, case: str) -> dict[str, Any] | None:
-    try:
+    with suppress(InputError):
         record = read_record(folder, case)
         return None if damaged_files(folder, record) else record
-    except (InputError, KeyError):
-        return None
+    return None
 
 
 def _publish(shard: Shard, item: Item, key: str, outcome: Outcome, started: float) -> dict[str, Any]:
-    """Move the scratch files into place and write the record last: a record means the case is whole."""
-    record_path = shard.folder / f"{item.case}.json"
-    record_path.unlink(missing_ok=True)
-    files = {}
-    for made in sorted((shard.folder / f".{item.case}.work").iterdir()):
-        files[made.name] = hash_path(made)
-        target = shard.folder / made.name
-        if target.is_dir():
-            shutil.rmtree(target)
-        made.replace(target)
+    """Move the scratch files into place, the record last.
+
+    Killed in between, the case is done again: the old record's checksums no longer fit. Files that only
+    the old record names are removed.
+    """
+    scratch = shard.scratch(item.case)
+    files = {made.name: hash_path(made) for made in sorted(scratch.iterdir())}
+    old = _recorded_files(shard.folder, item.case)
+    for name in sorted({*old, *files}):
+        target = shard.folder / name
+        if name not in files or target.is_dir() or (scratch / name).is_dir():
+            _remove(target)
+        if name in files:
+            (scratch / name).replace(target)
     record = {
         "case": item.case,
         "stage": shard.stage,
@@ -203,8 +249,22 @@ def _publish(shard: Shard, item: Item, key: str, outcome: Outcome, started: floa
         "columns": {name: str(value) for name, value in outcome.columns.items()},
         "details": dict(outcome.details),
     }
-    write_text(record_path, json.dumps(record, indent=1) + "\n")
+    write_text(scratch / "record", json.dumps(record, indent=1) + "\n")
+    (scratch / "record").replace(shard.folder / f"{item.case}.json")
     return record
+
+
+def _recorded_files(folder: Path, case: str) -> list[str]:
+    with suppress(InputError):
+        return [str(name) for name in read_record(folder, case)["files"]]
+    return []
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _row(record: Mapping[str, Any]) -> Row:

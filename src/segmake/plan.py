@@ -92,9 +92,7 @@ class Plan(Section):
         For independent sigmoid heads the log-likelihood of a class is the sum of the logits of the heads
         that contain it, up to a constant shared by all classes; so decoding is linear in both cases.
         """
-        return [
-            [float(index in head) for head in self.heads] for index in range(len(self.label_values))
-        ]
+        return [[float(index in head) for head in self.heads] for index in range(len(self.label_values))]
 
     def save(self, path: Path) -> None:
         """Write as indented JSON."""

@@ -37,9 +37,9 @@ def manifest_path(output: Path) -> Path:
 
 
 def write_manifest(stage: str, job: BaseModel, seconds: float) -> None:
-    """Write the manifest of a job beside its `output`."""
+    """Write the manifest of a job beside its `output`, if it wrote one."""
     output: Path | None = getattr(job, "output", None)
-    if output is None or not output.exists():
+    if output is None or not output.exists() or getattr(job, "show", False):
         return
     manifest = {
         "stage": stage,

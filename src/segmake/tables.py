@@ -19,11 +19,14 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file beside its place, then rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with scratch.open("w", encoding="utf-8", newline="") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    scratch.replace(path)
+    try:
+        with scratch.open("w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, object]], columns: Iterable[str] = ()) -> None:
@@ -42,8 +45,8 @@ def read_table(path: Path) -> list[Row]:
     """Read a TSV as written: every value a string."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            return [dict(row) for row in csv.DictReader(stream, delimiter="\t")]
-    except (OSError, UnicodeDecodeError) as error:
+            return [dict(row) for row in csv.DictReader(stream, delimiter="\t", restval="")]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"table {path} cannot be read: {error}") from error
 
 
@@ -51,10 +54,15 @@ def read_cases(tables: Iterable[Path]) -> list[Row]:
     """Rows with status `ok` of several shard tables, sorted by case, with paths resolved.
 
     Path columns are stored relative to their table's folder, so that a results folder can be moved.
+
+    Raises:
+        InputError: a file is no shard table.
     """
     rows = []
     for table in tables:
         for row in read_table(table):
+            if "case" not in row or "status" not in row:
+                raise InputError(f"{table} has no columns case and status; give a shard table of a stage")
             if row["status"] == "ok":
                 for column in PATH_COLUMNS:
                     if row.get(column):

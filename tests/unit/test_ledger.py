@@ -1,0 +1,338 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from segmake.errors import CasesFailed, InputError
+from segmake.ledger import KILLED, Item, Outcome, Shard, attempt, damaged_files, read_record
+from segmake.tables import hash_path, read_table
+
+
+def work(item: Item, scratch: Path, calls: Path, only: str = "", seconds: float = 0) -> Outcome:
+    """Upper-case the case's file, note the call; the payload says how to go wrong."""
+    with calls.open("a") as stream:
+        stream.write(f"{item.case}\n")
+    time.sleep(seconds)
+    wrong = item.payload if not only or item.case == only else None
+    if wrong == "fail":
+        raise InputError("the file\tis broken;\n mend it")
+    if wrong == "fault":
+        raise ZeroDivisionError("by zero")
+    if wrong == "exit":
+        os._exit(3)
+    if wrong == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    text = item.inputs[-1].read_text().upper()
+    (scratch / f"{item.case}.txt").write_text(text)
+    if wrong == "more":
+        (scratch / f"{item.case}.more").mkdir()
+        (scratch / f"{item.case}.more" / "part").write_text(text * 2)
+    return Outcome(f"{item.case}.txt", {"length": len(text)}, {"text": text})
+
+
+class Bench:
+    """A folder with inputs and a shard over them."""
+
+    def __init__(self, folder: Path, cases: str = "a b c") -> None:
+        self.folder, self.names = folder, cases.split()
+        self.calls = folder / "calls"
+        for name in self.names:
+            (folder / f"{name}.in").write_text(f"content of {name}")
+        self.payload: dict[str, str] = {}
+        self.upstream = dict.fromkeys(self.names, "key")
+
+    def run(self, **changes: object) -> list[dict[str, str]]:
+        self.calls.write_text("")
+        fields = {"stage": "copy", "version": 1, "table": self.folder / "out" / "shard-00.tsv"}
+        items = [
+            Item(name, (self.upstream[name], self.folder / f"{name}.in"), self.payload.get(name))
+            for name in self.names
+        ]
+        return Shard(**({**fields, "settings": {"x": 1}} | changes)).run(
+            items, partial(work, calls=self.calls)
+        )
+
+    def called(self) -> list[str]:
+        return sorted(self.calls.read_text().split())
+
+    def files(self) -> dict[str, str]:
+        """Every file but records and table, with its hash."""
+        made = (path for path in (self.folder / "out").rglob("*") if path.is_file())
+        return {path.name: hash_path(path) for path in made if path.suffix not in (".json", ".tsv")}
+
+    def left_over(self) -> list[str]:
+        return [path.name for path in (self.folder / "out").iterdir() if path.name.startswith(".")]
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def test_rows_files_and_records_say_the_same(bench):
+    rows = bench.run()
+    assert read_table(bench.folder / "out" / "shard-00.tsv") == rows
+    assert [row["case"] for row in rows] == ["a", "b", "c"]
+    assert rows[0] | {"key": "", "seconds": ""} == {
+        "case": "a",
+        "path": "a.txt",
+        "key": "",
+        "sha256": hash_path(bench.folder / "out" / "a.txt"),
+        "seconds": "",
+        "status": "ok",
+        "reason": "",
+        "length": "12",
+    }
+    assert (bench.folder / "out" / "a.txt").read_text() == "CONTENT OF A"
+    record = read_record(bench.folder / "out", "a")
+    assert record["details"] == {"text": "CONTENT OF A"}
+    assert record["files"] == {"a.txt": rows[0]["sha256"]}
+    assert (record["key"], record["stage"]) == (rows[0]["key"], "copy")
+    assert len({row["key"] for row in rows}) == 3
+
+
+def test_a_second_run_does_nothing_and_says_the_same(bench):
+    first = bench.run()
+    table = (bench.folder / "out" / "shard-00.tsv").read_bytes()
+    stamps = {path: path.stat().st_mtime_ns for path in (bench.folder / "out").glob("?.*")}
+    assert bench.run() == first
+    assert bench.called() == []
+    assert len(stamps) == 6
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+    assert (bench.folder / "out" / "shard-00.tsv").read_bytes() == table
+
+
+def test_a_changed_input_costs_its_case_only(bench):
+    bench.run()
+    (bench.folder / "b.in").write_text("new")
+    assert bench.run()[1]["length"] == "3"
+    assert bench.called() == ["b"]
+    bench.upstream["c"] = "other key"
+    bench.run()
+    assert bench.called() == ["c"]
+    bench.names = ["a", "b", "c", "d"]
+    bench.upstream["d"] = "key"
+    (bench.folder / "d.in").write_text("d")
+    assert len(bench.run()) == 4
+    assert bench.called() == ["d"]
+
+
+@pytest.mark.parametrize("change", [{"settings": {"x": 2}}, {"version": 2}, {"stage": "other"}])
+def test_changed_settings_and_versions_cost_all(bench, change):
+    bench.run()
+    bench.run(**change)
+    assert bench.called() == ["a", "b", "c"]
+    bench.run(**change)
+    assert bench.called() == []
+
+
+def test_threads_and_policy_are_no_reason_to_work_again(bench):
+    bench.run(settings={"x": 1, "y": 2})
+    bench.run(settings={"y": 2, "x": 1}, threads=2, on_error="exclude")
+    assert bench.called() == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_text(path.read_text().lower()),  # of the same size
+        lambda path: path.write_text(""),
+        lambda path: path.with_suffix(".json").unlink(),
+        lambda path: path.with_suffix(".json").write_text("{"),
+        lambda path: path.with_suffix(".json").write_text("[]"),
+        lambda path: path.with_suffix(".json").write_bytes(b"\xff\xfe\x00"),
+        lambda path: (path.unlink(), path.mkdir()),
+    ],
+)
+def test_a_damaged_case_is_done_again_alone(bench, damage):
+    rows = bench.run()
+    files = bench.files()
+    damage(bench.folder / "out" / "b.txt")
+    again = bench.run()
+    assert bench.called() == ["b"]
+    assert bench.files() == files
+    assert [row | {"seconds": ""} for row in again] == [row | {"seconds": ""} for row in rows]
+
+
+def test_folders_are_outputs_and_stale_files_go(bench):
+    bench.payload["a"] = "more"
+    bench.run()
+    folder = bench.folder / "out" / "a.more"
+    assert read_record(bench.folder / "out", "a")["files"]["a.more"] == hash_path(folder)
+    (folder / "part").write_text("damaged")
+    bench.run()
+    assert bench.called() == ["a"]
+    assert (folder / "part").read_text() == "CONTENT OF A" * 2
+    bench.payload["a"] = "less"
+    bench.upstream["a"] = "changed"
+    bench.run()
+    assert not folder.exists()
+    assert sorted(bench.files()) == ["a.txt", "b.txt", "c.txt"]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_failing_case_is_a_row_and_the_others_are_done(bench, threads):
+    bench.payload |= {"a": "fail", "b": "fault"}
+    with pytest.raises(
+        CasesFailed, match=r"copy: 2 of 3 cases failed \(a: the file is broken; mend it; b: Zero"
+    ):
+        bench.run(threads=threads)
+    rows = read_table(bench.folder / "out" / "shard-00.tsv")
+    assert [row["status"] for row in rows] == ["failed", "failed", "ok"]
+    assert [row["reason"] for row in rows] == [
+        "the file is broken; mend it",
+        "ZeroDivisionError: by zero",
+        "",
+    ]
+    assert [row["path"] for row in rows] == ["", "", "c.txt"]
+    bench.run(threads=threads, on_error="exclude")
+    assert read_table(bench.folder / "out" / "shard-00.tsv") == rows
+    assert bench.called() == ["a", "b"]
+    assert bench.left_over() == []
+
+
+def test_a_missing_input_is_a_row(bench):
+    (bench.folder / "b.in").unlink()
+    rows = bench.run(on_error="exclude")
+    assert [row["status"] for row in rows] == ["ok", "failed", "ok"]
+    assert rows[1]["reason"].endswith("b.in cannot be read: No such file or directory")
+
+
+@pytest.mark.parametrize("way", ["exit", "kill"])
+def test_a_killed_worker_is_a_row_and_the_others_are_done(tmp_path, way):
+    bench = Bench(tmp_path, "a b c d e")
+    bench.payload |= {"b": way}
+    rows = bench.run(threads=2, on_error="exclude")
+    assert [row["status"] for row in rows] == ["ok", "failed", "ok", "ok", "ok"]
+    assert rows[1]["reason"] == KILLED
+    assert sorted(bench.files()) == ["a.txt", "c.txt", "d.txt", "e.txt"]
+    assert bench.left_over() == []
+    assert max(bench.called().count(name) for name in "acde") <= 2
+
+
+def test_the_result_does_not_depend_on_threads(bench):
+    one = bench.run()
+    files = bench.files()
+    shutil.rmtree(bench.folder / "out")
+    two = bench.run(threads=2)
+    assert bench.called() == ["a", "b", "c"]
+    assert bench.files() == files
+    assert [row | {"seconds": ""} for row in one] == [row | {"seconds": ""} for row in two]
+
+
+def test_left_over_scratch_goes_and_is_not_published(bench):
+    scratch = bench.folder / "out" / ".a.work"
+    scratch.mkdir(parents=True)
+    (scratch / "half").write_text("half")
+    bench.run()
+    assert sorted(bench.files()) == ["a.txt", "b.txt", "c.txt"]
+    scratch.mkdir()
+    bench.run()
+    assert bench.called() == []
+    assert bench.left_over() == []
+
+
+def test_a_name_that_begins_another_name_is_another_case(tmp_path):
+    bench = Bench(tmp_path, "a a.b a-1 ab")
+    bench.run()
+    files = bench.files()
+    assert len(files) == 4
+    (bench.folder / "a.in").write_text("changed")
+    bench.run()
+    assert bench.called() == ["a"]
+    assert {name for name, digest in bench.files().items() if digest != files[name]} == {"a.txt"}
+
+
+def test_two_shards_share_a_folder(tmp_path):
+    bench = Bench(tmp_path, "a b c d")
+    every, bench.names = bench.names, ["a", "b"]
+    first = bench.run()
+    bench.names = ["c", "d"]
+    second = bench.run(table=tmp_path / "out" / "shard-01.tsv")
+    assert [row["case"] for row in first + second] == every
+    bench.names = ["a", "b"]
+    assert bench.run() == first
+    assert bench.called() == []
+    assert sorted(bench.files()) == ["a.txt", "b.txt", "c.txt", "d.txt"]
+
+
+def test_a_file_of_several_channels_is_read_once(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr("segmake.ledger.hash_path", lambda path: read.append(path) or "digest")
+    shard = Shard("copy", 1, tmp_path / "t.tsv", {})
+    calls = tmp_path / "calls"
+    item = Item("a", (tmp_path / "a.in",) * 4)
+    (tmp_path / "a.in").write_text("x")
+    assert attempt(shard, item, partial(work, calls=calls))["status"] == "ok"
+    assert read.count(tmp_path / "a.in") == 1
+
+
+def test_damaged_files_are_named(bench):
+    bench.run()
+    record = read_record(bench.folder / "out", "a")
+    assert damaged_files(bench.folder / "out", record) == []
+    (bench.folder / "out" / "a.txt").unlink()
+    assert damaged_files(bench.folder / "out", record) == ["a.txt"]
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"case": "a"}'])
+def test_no_record_is_explained(tmp_path, text):
+    if text is not None:
+        (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputError, match=r"a\.json"):
+        read_record(tmp_path, "a")
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {here!r})
+from functools import partial
+from segmake.ledger import Item, Shard
+from test_ledger import work
+folder, threads = Path(sys.argv[1]), int(sys.argv[2])
+items = [Item(name, ("key", folder / f"{{name}}.in")) for name in "abcdef"]
+shard = Shard("copy", 1, folder / "out" / "shard-00.tsv", {{"x": 1}}, threads)
+shard.run(items, partial(work, calls=folder / "calls", seconds=0.15))
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_killed_and_run_again_ends_as_if_never_killed(tmp_path, threads):
+    bench = Bench(tmp_path, "a b c d e f")
+    bench.calls.write_text("")
+    command = [
+        sys.executable,
+        "-c",
+        SCRIPT.format(here=str(Path(__file__).parent)),
+        str(tmp_path),
+        str(threads),
+    ]
+    process = subprocess.Popen(command)
+    deadline = time.monotonic() + 30
+    while len(bench.called()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    time.sleep(0.3)  # workers that outlived it would go on
+    begun = bench.called()
+    assert 3 <= len(begun) < 6
+    done = [path.stem for path in (tmp_path / "out").glob("*.json")]
+    rows = bench.run()
+    assert len(done) >= 1
+    assert bench.called() == sorted(set("abcdef") - set(done))
+    assert bench.left_over() == []
+    assert [row["status"] for row in rows] == ["ok"] * 6
+    assert json.loads((tmp_path / "out" / "f.json").read_text())["details"] == {"text": "CONTENT OF F"}
+    (tmp_path / "never").mkdir()
+    clean = Bench(tmp_path / "never", "a b c d e f")
+    assert [row | {"seconds": ""} for row in clean.run()] == [row | {"seconds": ""} for row in rows]
+    assert clean.files() == bench.files()

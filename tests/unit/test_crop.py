@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from segmake.prepare.crop import crop, fill_holes, nonzero_box, nonzero_mask
+from segmake.prepare.crop import background_value, crop, fill_holes, nonzero_box, nonzero_mask
 
 
 def test_a_voxel_counts_when_any_channel_is_not_zero() -> None:
@@ -11,6 +11,29 @@ def test_a_voxel_counts_when_any_channel_is_not_zero() -> None:
     data[1, 2, 1, 0] = 5
     mask = nonzero_mask(data)
     assert sorted(map(tuple, np.argwhere(mask).tolist())) == [(0, 1, 2), (2, 1, 0)]
+
+
+def test_a_constant_around_the_body_counts_as_zero() -> None:
+    data = np.full((2, 6, 7, 8), -3.25, dtype=np.float32)
+    data[1] = 0
+    data[0, 2:4, 3:5, 1:7] = [[0.0]]
+    assert (background_value(data[0]), background_value(data[1])) == (-3.25, 0.0)
+    assert nonzero_box(nonzero_mask(data)) == ((2, 3, 1), (2, 2, 6))
+
+
+def test_corners_that_differ_are_no_background() -> None:
+    data = np.full((1, 6, 7, 8), 5, dtype=np.int16)
+    data[0, -1, -1, -1] = 6
+    assert background_value(data[0]) == 0
+    assert nonzero_box(nonzero_mask(data)) == ((0, 0, 0), (6, 7, 8))
+    data[0, 2, 2, 2] = 0
+    assert nonzero_mask(data).sum() == data.size - 1
+
+
+def test_a_slice_has_corners_too() -> None:
+    flat = np.full((4, 1, 5), 7.0)
+    flat[1, 0, 2] = 1
+    assert background_value(flat) == 7.0
 
 
 def test_the_mask_leaves_the_data_alone() -> None:

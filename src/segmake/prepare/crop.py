@@ -1,4 +1,8 @@
-"""Where a case is: its non-zero voxels and the box around them."""
+"""Where a case is: its non-zero voxels and the box around them.
+
+A scan that was shifted or standardised before it came here has a constant other than zero around the
+body. A value that all eight corners share therefore counts as zero; real noise does not repeat so.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,19 @@ Box = tuple[Triple, Triple]
 """First voxel of a box and its size."""
 
 
+def background_value(channel: Array) -> float:
+    """Value around the body of [X, Y, Z]: the one at all eight corners, else zero."""
+    corners = channel[:: max(1, channel.shape[0] - 1), :: max(1, channel.shape[1] - 1)]
+    corners = corners[..., :: max(1, channel.shape[2] - 1)]
+    first = corners.flat[0]
+    return float(first) if (corners == first).all() else 0.0
+
+
 def nonzero_mask(data: Array) -> Array:
-    """Boolean [X, Y, Z]: voxels of [C, X, Y, Z] that are not zero in at least one channel."""
-    mask: Array = data[0] != 0
+    """Boolean [X, Y, Z]: voxels of [C, X, Y, Z] that are not background in at least one channel."""
+    mask: Array = data[0] != background_value(data[0])
     for channel in data[1:]:
-        mask |= channel != 0
+        mask |= channel != background_value(channel)
     return mask
 
 

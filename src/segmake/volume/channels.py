@@ -49,7 +49,7 @@ def check_grid(path: Path, volume: Volume, reference: Volume, tolerance_mm: floa
 
 def _compact(data: Array) -> Array:
     """Smallest type that NIfTI readers agree on: int16 or int32 for whole numbers, else float32."""
-    if data.dtype.kind in "iu":
-        fits = data.min() >= -32768 and data.max() <= 32767
-        return data.astype(np.int16 if fits else np.int32)
+    for kind in (np.int16, np.int32) if data.dtype.kind in "iu" else ():
+        if np.iinfo(kind).min <= data.min() and data.max() <= np.iinfo(kind).max:
+            return data.astype(kind)
     return data.astype(np.float32, copy=False)

@@ -54,7 +54,7 @@ def _read_header(path: Path) -> _Slice | None:
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=TAGS)
     except (InvalidDicomError, EOFError):
         return None
-    if any(tag not in header for tag in TAGS):
+    if any(header.get(tag) in (None, "") for tag in TAGS):
         return None
     return _Slice(
         path=path,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from segmake.errors import InputError
+from segmake.errors import GeometryError, InputError
 from segmake.volume.volume import Affine, Volume
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -38,7 +38,7 @@ def read_slices(files: list[str]) -> Volume:
 def from_sitk(image: sitk.Image) -> Volume:
     """Volume of a three-dimensional SimpleITK image; vector components become channels."""
     if image.GetDimension() != 3:
-        raise InputError(f"a volume has three axes, got an image of size {image.GetSize()}")
+        raise GeometryError(f"a volume has three axes, got an image of size {image.GetSize()}")
     data = sitk.GetArrayFromImage(image)
     if image.GetNumberOfComponentsPerPixel() == 1:
         data = data[..., np.newaxis]

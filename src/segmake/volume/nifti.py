@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from segmake.errors import InputError
 from segmake.volume.volume import Array, Volume
 
+UNREADABLE = (ImageFileError, HeaderDataError, WrapStructError)
 GEOMETRY_FIELDS = (
     *("qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d"),
     *("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z", "xyzt_units"),
@@ -26,10 +31,13 @@ def read_nifti(path: Path) -> Volume:
     Integers without scaling keep their type, all else becomes float32.
     """
     image = _open(path)
+    affine = image.affine
     try:
         data: Array = np.asanyarray(image.dataobj)
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise InputError(f"{path} is damaged: {error}; copy or export it again") from error
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path} is damaged: {reason}; copy or export it again") from error
+    del image  # with it the decompressed file: two copies of a large scan are enough
     if data.dtype.kind == "f":
         data = data.astype(np.float32, copy=False)
     elif data.dtype.kind not in "iu":
@@ -42,7 +50,7 @@ def read_nifti(path: Path) -> Volume:
         data = data[np.newaxis]
     else:
         raise InputError(f"{path} has shape {data.shape}; a volume has three axes and perhaps channels")
-    return Volume(np.ascontiguousarray(data).astype(data.dtype.newbyteorder("="), copy=False), image.affine)
+    return Volume(np.ascontiguousarray(data).astype(data.dtype.newbyteorder("="), copy=False), affine)
 
 
 def read_geometry(path: Path) -> str:
@@ -50,10 +58,11 @@ def read_geometry(path: Path) -> str:
 
     Empty for NIfTI-2 and other formats.
     """
-    if not path.name.endswith((".nii", ".nii.gz")):
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
         return ""
-    header = _open(path).header
-    return base64.b64encode(header.binaryblock).decode() if isinstance(header, nib.Nifti1Header) else ""
+    header = _explained(path, nib.load).header
+    first = isinstance(header, nib.Nifti1Header) and not isinstance(header, nib.Nifti2Header)
+    return base64.b64encode(header.binaryblock).decode() if first else ""
 
 
 def write_nifti(path: Path, volume: Volume, like: str = "") -> None:
@@ -78,9 +87,22 @@ def write_nifti(path: Path, volume: Volume, like: str = "") -> None:
 
 
 def _open(path: Path) -> Any:
+    return _explained(path, _decompressed if path.name.lower().endswith(".gz") else nib.load)
+
+
+def _decompressed(path: Path) -> Any:
+    """Image from a whole gzip file: nibabel stops before the checksum, and damage would go unseen."""
+    with gzip.open(path) as stream:
+        content = stream.read()
+    second = 540 in (int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big"))
+    return (nib.Nifti2Image if second else nib.Nifti1Image).from_bytes(content)
+
+
+def _explained(path: Path, load: Callable[[Path], Any]) -> Any:
     try:
-        return nib.load(path)
+        return load(path)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; correct the path") from error
-    except (OSError, EOFError, ImageFileError, ValueError, zlib.error) as error:
-        raise InputError(f"{path} is not a readable NIfTI file: {error}") from error
+    except (*UNREADABLE, OSError, EOFError, ValueError, zlib.error) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path} is not a readable NIfTI file: {reason}; copy or export it again") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segmake.errors import InputError
+from segmake.errors import GeometryError, InputError
 from segmake.volume.volume import Volume
 
 NIFTI = (".nii", ".nii.gz")
@@ -18,7 +18,15 @@ def read_volume(path: Path) -> Volume:
 
     Raises:
         InputError: the file is missing, damaged or of a format that is not known.
+        GeometryError: it is no grid of three axes.
     """
+    try:
+        return _read(path)
+    except GeometryError as error:
+        raise GeometryError(f"{path} cannot be used: {error}; repair its header") from error
+
+
+def _read(path: Path) -> Volume:
     name = path.name.lower()
     if path.is_dir():
         from segmake.volume.dicom import read_series  # pydicom costs start-up time, few jobs need it

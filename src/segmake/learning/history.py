@@ -80,13 +80,15 @@ class Display:
 
     def show(self, progress: float, step: int, seconds: float, history: History) -> None:
         """Show how far the run is."""
-        loss, dice = history.last("loss"), history.last("val_dice")
+        figures = {"loss": history.last("loss"), "val Dice": history.last("val_dice")}
+        known = [f"{name} {value:.3f}" for name, value in figures.items() if not math.isnan(value)]
+        course = ", ".join([f"step {step}", *known])
         self.bar.update(max(0.0, 100 * progress - self.bar.n))
-        self.bar.set_postfix_str(f"step {step}, loss {loss:.3f}, val Dice {dice:.3f}", refresh=False)
+        self.bar.set_postfix_str(course, refresh=False)
         due = math.floor(progress * self.LINES)
         if due > self.shown:
             self.shown = due
             left = seconds * (1 - progress) / max(progress, 1e-9) / 60
             level = logging.INFO if self.bar.disable else logging.DEBUG
-            line = "%s: step %d, loss %.3f, val Dice %.3f, %.2f s a step, %.1f minutes left"
-            log.log(level, line, self.title, step, loss, dice, seconds / max(1, step), left)
+            line = "%s: %s, %.2f s a step, %.1f minutes left"
+            log.log(level, line, self.title, course, seconds / max(1, step), left)

@@ -43,7 +43,14 @@ def tables(folder: Path, count: int = 12) -> list[Path]:
         {"case": "bare", "status": "ok", "group": "bare", "site": "", "split": "train", "label": ""},
     ]
     for i, row in enumerate(rows):
-        record = {"details": {"fingerprint": a_print(40 + 2 * (i % 3), {"1": 100 * (i + 1)})}}
+        record: dict[str, Any] = {
+            "case": row["case"],
+            "stage": "convert",
+            "key": "",
+            "files": {},
+            "columns": {},
+        }
+        record["details"] = {"fingerprint": a_print(40 + 2 * (i % 3), {"1": 100 * (i + 1)})}
         (folder / f"{row['case']}.json").write_text(json.dumps(record))
     paths = [folder / "shard-00.tsv", folder / "shard-01.tsv"]
     for part, path in enumerate(paths):

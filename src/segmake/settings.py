@@ -142,8 +142,8 @@ class TrainSettings(Section):
     """Weigh losses at lower resolutions (where the network has such outputs)."""
     batch_dice: bool = True
     """Dice loss over the patches of a batch together instead of each patch by itself."""
-    flip: list[Axis] = ["x", "y", "z"]
-    """Axes that augmentation and test-time mirroring may flip."""
+    flip: list[Axis] = ["x"]
+    """Axes that augmentation and test-time mirroring may flip. Grids are RAS+: x swaps left and right."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast where the hardware has it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -10,6 +10,9 @@ if not {"cases", "layout"} & set(config.get("data") or {}):
     configfile: f"{workflow.basedir}/config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -43,6 +45,7 @@ def write_manifest(stage: str, job: BaseModel, seconds: float) -> None:
         return
     manifest = {
         "stage": stage,
+        "command": shlex.join(["segmake", *sys.argv[1:]]),
         "python": platform.python_version(),
         "packages": package_versions(),
         "platform": platform.platform(),

@@ -10,6 +10,8 @@ rule report:
         metrics=expand("evaluate/{model}/metrics.tsv", model=MODELS),
         summary=expand("evaluate/{model}/summary.tsv", model=MODELS),
         history=[f"train/{model}/fold-{fold}/history.csv" for model in MODELS for fold in MODELS[model].folds],
+        tables=per_shard("resample/shard-{shard}.tsv")
+        + expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
     output:
         page=report("report/index.html", caption="../report/page.rst", category="Report"),
     log:
@@ -27,4 +29,4 @@ rule report:
     shell:
         "segmake --log {log:q} report --plan {input.plan:q} --cases {input.cases:q} "
         "--predictions {input.predictions:q} --metrics {input.metrics:q} --summary {input.summary:q} "
-        "--history {input.history:q} --output {output.page:q} {params.settings:q}"
+        "--history {input.history:q} --tables {input.tables:q} --output {output.page:q} {params.settings:q}"

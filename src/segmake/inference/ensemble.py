@@ -13,17 +13,25 @@ from segmake.device import autocast, choose_device
 from segmake.errors import InputError
 from segmake.inference.windows import slide
 from segmake.learning.checkpoint import TrainedModel
+from segmake.learning.networks import logits
 from segmake.plan import Plan
 from segmake.settings import PredictSettings
 from segmake.volume.volume import Array
 
 AXES = ("x", "y", "z")
+PLANNED = ("channels", "labels", "regions", "spacing_mm", "patch", "normalisation", "crop", "order")
 
 
 class Ensemble:
-    """Mean logits of models that share one plan."""
+    """Mean logits of models that share one plan.
+
+    Raises:
+        InputError: the models prepare images differently or mean different things by their heads.
+    """
 
     def __init__(self, models: Sequence[TrainedModel], settings: PredictSettings) -> None:
+        if not models:
+            raise ValueError("an ensemble needs at least one model")
         self.models = list(models)
         self.settings = settings
         self.device = choose_device(settings.device)
@@ -36,40 +44,40 @@ class Ensemble:
         return self.models[0].plan
 
     def logits(self, data: Array) -> Array:
-        """Head logits [H, X, Y, Z] float32 of a prepared image [C, X, Y, Z]."""
+        """Head logits [H, X, Y, Z] float32 of a prepared image [C, X, Y, Z].
+
+        Raises:
+            InputError: they are not finite numbers; an arg-max would call such voxels background.
+        """
         settings = self.settings
         with torch.inference_mode():
-            return slide(data, self._mean, self.plan.patch, settings.overlap, settings.windows)
+            result = slide(data, self._mean, self.plan.patch, settings.overlap, settings.windows)
+        if not np.isfinite(result.sum(dtype=np.float64)):
+            raise InputError(
+                "the network's output holds values that are not finite numbers; check the intensities of the "
+                "scan, predict with precision fp32, or train the model again"
+            )
+        return result
 
     def _mean(self, patches: Array) -> Array:
         """Mean over models and mirrored copies of one batch of windows."""
         batch = torch.from_numpy(np.ascontiguousarray(patches, dtype=np.float32)).to(self.device)
-        total: torch.Tensor | None = None
-        for model in self.models:
-            for axes in self.mirrors:
-                logits = self._mirrored(model.network, batch, axes)
-                total = logits if total is None else total + logits
-        if total is None:
-            raise ValueError("an ensemble needs at least one model")
+        total = torch.zeros((), device=self.device)
+        for model, axes in itertools.product(self.models, self.mirrors):
+            total = total + self._mirrored(model.network, batch, axes)
         mean: Array = (total / (len(self.models) * len(self.mirrors))).cpu().numpy()
         return mean
 
     def _mirrored(self, network: nn.Module, batch: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
         with autocast(self.device, self.settings.precision):
-            output = network(batch.flip(axes) if axes else batch)
-        if isinstance(output, list | tuple):  # networks with extra outputs give the finest first
-            output = output[0]
-        output = output.float()
+            output = logits(network, batch.flip(axes) if axes else batch)[0].float()
         return output.flip(axes) if axes else output
 
     def _check(self) -> None:
         """Models can be averaged when they prepare images alike and mean the same by their heads."""
         first = self.models[0].plan
         for model in self.models[1:]:
-            alike = all(
-                getattr(model.plan, name) == getattr(first, name)
-                for name in ("channels", "labels", "regions", "spacing_mm", "patch", "normalisation", "crop")
-            )
+            alike = all(getattr(model.plan, name) == getattr(first, name) for name in PLANNED)
             if not alike:
                 raise InputError(
                     "models of one ensemble must come from one plan, "

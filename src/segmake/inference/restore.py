@@ -27,8 +27,8 @@ def restore_labels(
     Scores go through linear interpolation class by class with a running arg-max, so that two float arrays
     of the image's size are in memory, never one per class.
     """
-    decoder = np.array(plan.decoder(), dtype=np.float32)
-    scores = np.tensordot(decoder, logits, axes=1)
+    # Softmax heads are the class scores already.
+    scores = np.tensordot(np.array(plan.decoder(), np.float32), logits, axes=1) if plan.sigmoid else logits
     ratio = [native / target for native, target in zip(spacing_mm, plan.spacing_mm, strict=True)]
     best = np.full(tuple(crop_shape), -np.inf, dtype=np.float32)
     label = np.zeros(tuple(crop_shape), dtype=np.int16)

@@ -25,9 +25,9 @@ from segmake.prepare.case import prepare
 from segmake.settings import PredictSettings
 from segmake.tables import Row, hash_path, read_cases
 from segmake.volume.channels import read_channels
-from segmake.volume.geometry import from_canonical, to_canonical
+from segmake.volume.geometry import from_canonical
 from segmake.volume.nifti import read_geometry, write_nifti
-from segmake.volume.read import read_volume
+from segmake.volume.read import NIFTI, read_volume
 from segmake.volume.volume import Affine, Array, Volume
 
 log = logging.getLogger("segmake")
@@ -57,6 +57,8 @@ def run(job: PredictJob) -> None:
 
 def _predict_scan(job: PredictJob, models: list[TrainedModel]) -> None:
     """Predict one scan given as files and write one label map."""
+    if not job.output.name.endswith(NIFTI):
+        raise InputError(f"a label map is written as {' or '.join(NIFTI)}, got {job.output}; rename it")
     channels = list(models[0].plan.channels)
     if len(job.image) not in (1, len(channels)):
         raise InputError(
@@ -67,7 +69,6 @@ def _predict_scan(job: PredictJob, models: list[TrainedModel]) -> None:
     image, source = read_channels(paths, tolerance_mm=1e-2)
     labels = predict_volume(image, Ensemble(models, job))
     native = from_canonical(Volume(_smallest(labels), image.affine), source.affine)
-    job.output.parent.mkdir(parents=True, exist_ok=True)
     write_nifti(job.output, native, read_geometry(job.image[0]))
     log.info("%s: %s", job.output, _volumes(labels, image, models[0]))
 
@@ -96,7 +97,9 @@ def _unbiased(row: Row, loaded: list[_Loaded]) -> list[_Loaded]:
 def _predict_case(item: Item, scratch: Path, job: PredictJob, loaded: list[_Loaded], table: Path) -> Outcome:
     row: Row = item.payload
     models = [entry.model for entry in _unbiased(row, loaded)]
-    image = to_canonical(read_volume(Path(row["path"])))
+    image = read_volume(
+        Path(row["path"])
+    )  # canonical since convert; asking again could flip a 45 degree grid
     labels = predict_volume(image, Ensemble(models, job))
     details = read_record(table.parent, item.case)["details"]
     affine: Affine = np.array(details["source_affine"])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from segmake.errors import InputError
 from segmake.jobs import VerifyJob
-from segmake.ledger import damaged_files
+from segmake.ledger import damaged_files, load_record
 from segmake.progress import track
+from segmake.tables import read_cases
 
 log = logging.getLogger("segmake")
+NAMED = 10
 
 
 class DamagedFiles(InputError):
@@ -26,24 +28,26 @@ def run(job: VerifyJob) -> None:
         DamagedFiles: some files are missing or changed; each is named.
         InputError: there is no record, so this is no results folder.
     """
-    records = sorted(_records(job.folder))
+    records = sorted(set(_records(job.folder)))
     if not records:
         raise InputError(f"{job.folder} holds no records of segmake; give the workdir of a configuration")
-    bad: list[str] = []
-    for path in track(records, len(records), "verify"):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        for name in damaged_files(path.parent, record):
-            stage = path.parent.relative_to(job.folder).parts[0]
-            bad.append(f"{path.parent / name} ({stage} of case {record['case']})")
+    bad = [line for path in track(records, len(records), "verify") for line in _damage(path)]
+    for line in bad:
+        log.error("%s", line)
     if bad:
+        more = f"; and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
         raise DamagedFiles(
-            f"{len(bad)} files are missing or changed: {'; '.join(bad)}. "
+            f"{len(bad)} files are missing or changed: {'; '.join(bad[:NAMED])}{more}. "
             "Restore them with `snakemake -R <stage>`: only these cases are done again"
         )
     log.info("%d records, all files intact", len(records))
 
 
 def _records(folder: Path) -> Iterator[Path]:
+    """Every record that is there, and every one that a row of a shard table says should be."""
+    for table in folder.rglob("shard-*.tsv"):
+        for row in read_cases([table]):
+            yield table.parent / f"{row['case']}.json"
     for path in folder.rglob("*.json"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and not path.name.endswith(".manifest.json") and _is_record(path):
@@ -51,8 +55,16 @@ def _records(folder: Path) -> Iterator[Path]:
 
 
 def _is_record(path: Path) -> bool:
+    with suppress(InputError):
+        return bool(load_record(path))
+    return False
+
+
+def _damage(path: Path) -> list[str]:
+    """A line for each file of a record that is not as it was recorded, or for the record itself."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        return False
-    return isinstance(content, dict) and {"case", "key", "files"} <= content.keys()
+        record = load_record(path)
+    except InputError:
+        return [f"{path} (record of case {path.stem})"]
+    place = f"{record['stage']} of case {record['case']}"
+    return [f"{path.parent / name} ({place})" for name in damaged_files(path.parent, record)]

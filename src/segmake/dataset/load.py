@@ -28,8 +28,14 @@ def load_dataset(data: DataSettings, phantoms: PhantomSettings) -> Dataset:
         raise ConfigError("data.channels is empty; name each channel and its modality, such as {t1: mr}")
     if not labels and any(case.label for case in found.cases):
         raise ConfigError("data.labels is empty; name each label and its value, such as {tumour: 1}")
+    regions = data.regions or found.regions
+    unknown = {value for values in regions.values() for value in values} - set(labels.values())
+    if labels and unknown:
+        raise ConfigError(
+            f"data.regions list {sorted(unknown)}, which data.labels {dict(labels)} do not; add them"
+        )
     cases = [_with_channels(case, list(channels)) for case in found.cases]
-    return Dataset(cases, dict(channels), dict(labels), dict(data.regions or found.regions))
+    return Dataset(cases, dict(channels), dict(labels), dict(regions))
 
 
 def _source(data: DataSettings, phantoms: PhantomSettings) -> Dataset:

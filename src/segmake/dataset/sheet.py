@@ -69,7 +69,9 @@ def cases_from_rows(
     wanted = list(channels) or [name for name in columns if name not in FIXED]
     for name in ("case", *wanted):
         if name not in columns:
-            raise InputError(f"{origin} needs a column '{name}', has {', '.join(columns)}; add it")
+            raise InputError(
+                f"{origin} needs a column '{name}', has {', '.join(columns)}; add it (tabs set columns apart)"
+            )
     cases: dict[str, Case] = {}
     for number, row in enumerate(rows, start=2):
         case = _case(row, wanted, folder, f"{origin}, row {number}")
@@ -81,6 +83,10 @@ def cases_from_rows(
 
 def _case(row: Mapping[str, str], channels: Sequence[str], folder: Path, where: str) -> Case:
     name = (row.get("case") or "").strip()
+    if None in row:
+        raise InputError(
+            f"{where}: there are more cells than columns; remove what stands after the last column"
+        )
     if not NAME.fullmatch(name):
         raise InputError(
             f"{where}, column case: a case name is letters, digits and . _ + -, got '{name}'; rename it"

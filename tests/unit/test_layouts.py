@@ -1,0 +1,212 @@
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segmake.dataset.layouts import index_layout
+from segmake.dataset.sheet import read_sheet, write_sheet
+from segmake.errors import InputError
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def describe(root: Path, content: Any) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+MSD = {
+    "modality": {"1": "T1w", "0": "FLAIR", "2": "t1gd", "10": "T2w"},
+    "labels": {"0": "background", "2": "non-enhancing tumor", "1": "edema"},
+    "training": [
+        {"image": "./imagesTr/b.nii.gz", "label": "./labelsTr/b.nii.gz"},
+        {"image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz"},
+    ],
+    "test": ["./imagesTs/c.nii.gz", "./imagesTs/left_out.nii.gz"],
+}
+
+
+def test_msd_names_one_file_for_all_channels(tmp_path: Path) -> None:
+    describe(tmp_path, MSD)
+    touch(tmp_path, "imagesTs/c.nii.gz")
+    found = index_layout("msd", tmp_path)
+    assert found.channels == {"flair": "mr", "t1w": "mr", "t1gd": "mr", "t2w": "mr"}
+    assert list(found.channels) == ["flair", "t1w", "t1gd", "t2w"]
+    assert found.labels == {"edema": 1, "non_enhancing_tumor": 2}
+    assert [(case.name, case.split) for case in found.cases] == [
+        ("a", "train"),
+        ("b", "train"),
+        ("c", "test"),
+    ]
+    assert set(found.cases[0].channels.values()) == {tmp_path / "imagesTr/a.nii.gz"}
+    assert found.cases[0].label == tmp_path / "labelsTr/a.nii.gz"
+    assert found.cases[2].label is None
+
+
+def test_modalities_are_told_from_names(tmp_path: Path) -> None:
+    describe(tmp_path, MSD | {"modality": {"0": "CT", "1": "PET", "2": "MRI", "3": "MRI"}})
+    found = index_layout("msd", tmp_path)
+    assert found.channels == {"ct": "ct", "pet": "pet", "mri": "mr", "mri_3": "mr"}
+
+
+def test_nnunet_pairs_files_by_number(tmp_path: Path) -> None:
+    names = {"0": "CT", "1": "noNorm"}
+    labels = {"background": 0, "whole tumour": [1, 2, 3], "core": [2, 3], "enhancing": 3}
+    describe(tmp_path, {"channel_names": names, "labels": labels, "file_ending": ".nrrd"})
+    for case, folder in (("b", "Tr"), ("a", "Tr"), ("t", "Ts"), ("u", "Ts")):
+        touch(tmp_path, *(f"images{folder}/{case}_000{number}.nrrd" for number in (0, 1)))
+    touch(tmp_path, "labelsTr/a.nrrd", "labelsTr/b.nrrd", "labelsTs/t.nrrd", "imagesTr/x_0000.nii.gz")
+    found = index_layout("nnunet", tmp_path)
+    assert found.channels == {"ct": "ct", "nonorm": "mr"}
+    assert found.labels == {"enhancing": 3, "label_1": 1, "label_2": 2}
+    assert found.regions == {"whole_tumour": [1, 2, 3], "core": [2, 3]}
+    assert [(case.name, case.split, case.label) for case in found.cases] == [
+        ("a", "train", tmp_path / "labelsTr/a.nrrd"),
+        ("b", "train", tmp_path / "labelsTr/b.nrrd"),
+        ("t", "test", tmp_path / "labelsTs/t.nrrd"),
+        ("u", "test", None),
+    ]
+    assert found.cases[0].channels == {
+        "ct": tmp_path / "imagesTr/a_0000.nrrd",
+        "nonorm": tmp_path / "imagesTr/a_0001.nrrd",
+    }
+
+
+def test_nnunet_channels_of_one_name_are_numbered(tmp_path: Path) -> None:
+    describe(tmp_path, {"channel_names": {"0": "CT", "1": "CT"}, "labels": {"background": 0, "lung": 1}})
+    touch(tmp_path, "imagesTr/a_0000.nii.gz", "imagesTr/a_0001.nii.gz")
+    found = index_layout("nnunet", tmp_path)
+    assert found.cases[0].channels == {
+        "ct": tmp_path / "imagesTr/a_0000.nii.gz",
+        "ct_1": tmp_path / "imagesTr/a_0001.nii.gz",
+    }
+
+
+@pytest.mark.parametrize(
+    ("case", "group", "pattern", "label", "names"),
+    [
+        (
+            *("BraTS19_2013_10_1", "BraTS19_2013_10_1", "{case}_{name}.nii.gz", "seg"),
+            ("t1", "t1ce", "t2", "flair"),
+        ),
+        (
+            *("BraTS2021_00005", "BraTS2021_00005", "{case}_{name}.nii.gz", "seg"),
+            ("t1", "t1ce", "t2", "flair"),
+        ),
+        (
+            *("BraTS-GLI-00005-001", "BraTS-GLI-00005", "{case}-{name}.nii.gz", "seg"),
+            ("t1n", "t1c", "t2w", "t2f"),
+        ),
+        (
+            "brats_tcia_pat105_0119",
+            "brats_tcia_pat105",
+            "VSD.Brain.XX.O.{name}.1/VSD.Brain.XX.O.{name}.1.mha",
+            "OT",
+            ("MR_T1", "MR_T1c", "MR_T2", "MR_Flair"),
+        ),
+    ],
+)
+def test_brats_names_of_every_year(
+    tmp_path: Path, case: str, group: str, pattern: str, label: str, names: tuple[str, ...]
+) -> None:
+    paths = [pattern.format(case=case, name=name) for name in (*names, label)]
+    touch(tmp_path / "HGG" / case, *paths, "License.txt", f"{case}_brainmask.nii.gz")
+    found = index_layout("brats", tmp_path)
+    (only,) = found.cases
+    assert (only.name, only.group, only.split) == (case, group, "train")
+    assert list(only.channels) == ["t1", "t1ce", "t2", "flair"]
+    assert [*only.channels.values(), only.label] == [tmp_path / "HGG" / case / path for path in paths]
+    assert found.channels == dict.fromkeys(("t1", "t1ce", "t2", "flair"), "mr")
+    enhancing = 3 if case.startswith("BraTS-") else 4
+    assert found.labels == {"necrosis": 1, "edema": 2, "enhancing": enhancing}
+
+
+def test_brats_folders_tell_the_split(tmp_path: Path) -> None:
+    files = ("Flair_subtrMeanDivStd.nii.gz", "T1c_subtrMeanDivStd.nii.gz", "brainmask.nii.gz")
+    for folder in ("train/p1", "validation/p2", "test/p3"):
+        touch(tmp_path / folder, *files, "OTMultiClass.nii.gz")
+    touch(tmp_path / "validation/p4", *files)
+    found = index_layout("brats", tmp_path)
+    assert [(case.name, case.split) for case in found.cases] == [
+        ("p1", "train"),
+        ("p2", "train"),
+        ("p3", "test"),
+        ("p4", "new"),
+    ]
+    assert list(found.channels) == ["t1ce", "flair"]
+    assert found.cases[2].label == tmp_path / "test/p3/OTMultiClass.nii.gz"
+
+
+def test_brats_patients_of_one_name_keep_apart(tmp_path: Path) -> None:
+    for folder in ("HGG/pat0001_1", "LGG/pat0001_1", "LGG/pat0002_1"):
+        touch(tmp_path / folder, "x_t1.nii.gz", "x_seg.nii.gz")
+    names = [case.name for case in index_layout("brats", tmp_path).cases]
+    assert names == ["HGG_pat0001_1", "LGG_pat0001_1", "pat0002_1"]
+
+
+def test_brats_says_which_case_lacks_a_channel(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(tmp_path / "p1", "p1_t1.nii.gz", "p1_t2.nii.gz")
+    touch(tmp_path / "p2", "p2_t1.nii.gz")
+    with caplog.at_level(logging.WARNING, "segmake"):
+        found = index_layout("brats", tmp_path)
+    assert list(found.channels) == ["t1"]
+    assert [list(case.channels) for case in found.cases] == [["t1"], ["t1"]]
+    assert "channel t2 is left out: 1 cases lack it, such as p2" in caplog.text
+
+
+def test_a_folder_named_like_an_image_is_no_image(tmp_path: Path) -> None:
+    touch(tmp_path / "p1" / "p1_flair.nii", "p1_flair.nii")
+    touch(tmp_path / "p1" / "p1_seg.nii", "W39_Segm.nii")
+    (only,) = index_layout("brats", tmp_path).cases
+    assert only.channels == {"flair": tmp_path / "p1/p1_flair.nii/p1_flair.nii"}
+
+
+def test_names_become_words_that_files_and_rules_can_bear(tmp_path: Path) -> None:
+    touch(tmp_path / "patient 7 (new)", "a_t1.nii.gz")
+    assert [case.name for case in index_layout("brats", tmp_path).cases] == ["patient_7_new_"]
+
+
+@pytest.mark.parametrize("layout", ["msd", "nnunet", "brats"])
+def test_a_folder_without_the_layout_is_refused(tmp_path: Path, layout: str) -> None:
+    with pytest.raises(InputError, match=r"must be a folder in .* layout, got .*gone"):
+        index_layout(layout, tmp_path / "gone")
+    with pytest.raises(InputError, match=r"holds no case in brats layout|needs a readable dataset\.json"):
+        index_layout(layout, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [[], {"training": [{"img": "x"}]}, {"modality": {"first": "CT"}}, {"labels": {"0": "a", "x": "b"}}],
+)
+def test_a_dataset_json_of_another_kind_is_explained(tmp_path: Path, content: Any) -> None:
+    describe(tmp_path, content)
+    with pytest.raises(InputError, match=r"dataset\.json in .* is not as msd defines it .*; repair it"):
+        index_layout("msd", tmp_path)
+
+
+def test_an_indexed_folder_is_a_sheet(tmp_path: Path) -> None:
+    touch(tmp_path / "p1", "p1_t1.nii.gz", "p1_t2.nii.gz", "p1_seg.nii.gz")
+    touch(tmp_path / "p2", "p2_t1.nii.gz", "p2_t2.nii.gz")
+    found = index_layout("brats", tmp_path)
+    (tmp_path / "cases.tsv").write_text(write_sheet(found.cases), encoding="utf-8")
+    again = read_sheet(tmp_path / "cases.tsv", found.channels)
+    assert [(c.name, c.channels, c.label, c.split) for c in again] == [
+        (c.name, c.channels, c.label, c.split) for c in found.cases
+    ]
+
+
+@pytest.mark.data
+def test_real_folders(shared_data: Path) -> None:
+    hippocampus = index_layout("msd", shared_data / "hippocampus")
+    assert len(hippocampus.cases) == 200
+    assert hippocampus.labels == {"anterior": 1, "posterior": 2}
+    brats = index_layout("brats", shared_data / "brats2015")
+    assert list(brats.channels) == ["t1ce", "flair"]
+    assert [case.split for case in brats.cases].count("test") == 2
+    assert all(case.label and case.label.name == "OTMultiClass.nii.gz" for case in brats.cases)

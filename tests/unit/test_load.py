@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+
+from segmake.dataset.load import load_dataset
+from segmake.errors import ConfigError, InputError
+from segmake.settings import DataSettings, PhantomSettings
+
+PHANTOMS = PhantomSettings(count=3, test=1, size=32)
+
+
+@pytest.fixture
+def sheet(tmp_path: Path) -> Path:
+    lines = ["case\tt1\tflair\tlabel", "a\ta1\ta2\tas", "b\tb1\tb2\t"]
+    (tmp_path / "cases.tsv").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return tmp_path / "cases.tsv"
+
+
+@pytest.fixture
+def brats(tmp_path: Path) -> Path:
+    for case in ("p1", "p2"):
+        (tmp_path / "brats" / case).mkdir(parents=True)
+        for name in ("t1", "flair", "seg"):
+            (tmp_path / "brats" / case / f"{case}_{name}.nii.gz").touch()
+    return tmp_path / "brats"
+
+
+def test_a_sheet_with_its_meaning_from_the_settings(sheet: Path) -> None:
+    data = DataSettings(cases=sheet, channels={"flair": "mr", "t1": "mr"}, labels={"core": 1})
+    found = load_dataset(data, PHANTOMS)
+    assert [case.name for case in found.cases] == ["a", "b"]
+    assert list(found.cases[0].channels.items()) == [
+        ("flair", sheet.parent / "a2"),
+        ("t1", sheet.parent / "a1"),
+    ]
+    assert (found.channels, found.labels, found.regions) == ({"flair": "mr", "t1": "mr"}, {"core": 1}, {})
+
+
+def test_a_sheet_does_not_say_what_channels_and_labels_mean(sheet: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.channels is empty; name each channel and its modality"):
+        load_dataset(DataSettings(cases=sheet), PHANTOMS)
+    with pytest.raises(ConfigError, match=r"data\.labels is empty; name each label and its value"):
+        load_dataset(DataSettings(cases=sheet, channels={"t1": "mr"}), PHANTOMS)
+
+
+def test_cases_without_truth_need_no_labels(sheet: Path) -> None:
+    sheet.write_text("case\tt1\nb\tb1\n", encoding="utf-8")
+    assert load_dataset(DataSettings(cases=sheet, channels={"t1": "mr"}), PHANTOMS).labels == {}
+
+
+def test_a_layout_says_it_and_the_settings_win(brats: Path) -> None:
+    found = load_dataset(DataSettings(layout="brats", root=brats), PHANTOMS)
+    assert found.channels == {"t1": "mr", "flair": "mr"}
+    assert found.labels == {"necrosis": 1, "edema": 2, "enhancing": 4}
+    mine = DataSettings(layout="brats", root=brats, channels={"flair": "other"}, labels={"all": 1})
+    found = load_dataset(mine, PHANTOMS)
+    assert (found.channels, found.labels) == ({"flair": "other"}, {"all": 1})
+    assert found.cases[0].channels == {"flair": brats / "p1" / "p1_flair.nii.gz"}
+
+
+def test_a_channel_that_no_case_has_is_named(brats: Path) -> None:
+    data = DataSettings(layout="brats", root=brats, channels={"t1": "mr", "t2": "mr", "dwi": "mr"})
+    with pytest.raises(
+        ConfigError, match=r"case p1 has channels t1, flair, not dwi, t2; correct data\.channels"
+    ):
+        load_dataset(data, PHANTOMS)
+
+
+def test_a_single_channel_may_be_renamed(brats: Path) -> None:
+    for path in brats.rglob("*_flair.nii.gz"):
+        path.unlink()
+    found = load_dataset(DataSettings(layout="brats", root=brats, channels={"mprage": "mr"}), PHANTOMS)
+    assert found.cases[1].channels == {"mprage": brats / "p2" / "p2_t1.nii.gz"}
+
+
+def test_regions_must_list_labels_of_the_layout(brats: Path) -> None:
+    data = DataSettings(layout="brats", root=brats, regions={"whole": [1, 2, 3]})
+    with pytest.raises(
+        ConfigError, match=r"data\.regions list \[3\], which data\.labels .* do not; add them"
+    ):
+        load_dataset(data, PHANTOMS)
+    right = DataSettings(layout="brats", root=brats, regions={"whole": [1, 2, 4]})
+    assert load_dataset(right, PHANTOMS).regions == {"whole": [1, 2, 4]}
+
+
+def test_phantoms_are_known_before_they_are_made() -> None:
+    found = load_dataset(DataSettings(layout="phantom"), PHANTOMS)
+    assert [(case.name, case.split) for case in found.cases] == [
+        ("brats-000", "test"),
+        ("brats-001", "train"),
+        ("brats-002", "train"),
+    ]
+    assert found.cases[1].channels["t1ce"] == Path("phantom/brats-001_t1ce.nii.gz")
+    assert found.labels == {"necrosis": 1, "edema": 2, "enhancing": 4}
+
+
+@pytest.mark.parametrize("data", [DataSettings(), DataSettings(layout="msd"), DataSettings(root=Path("x"))])
+def test_no_source_of_cases_is_an_error(data: DataSettings) -> None:
+    with pytest.raises(ConfigError, match=r"data names no cases; give data\.cases .*, or data\.layout and"):
+        load_dataset(data, PHANTOMS)
+
+
+def test_a_sheet_that_is_not_there_is_named(tmp_path: Path) -> None:
+    data = DataSettings(cases=tmp_path / "gone.tsv", channels={"t1": "mr"})
+    with pytest.raises(InputError, match=r"gone\.tsv cannot be read"):
+        load_dataset(data, PHANTOMS)

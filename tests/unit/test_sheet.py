@@ -1,0 +1,144 @@
+from pathlib import Path
+
+import pytest
+
+from segmake.dataset.sheet import (
+    Case,
+    cases_from_rows,
+    read_sheet,
+    shard_name,
+    shard_of,
+    write_sheet,
+)
+from segmake.errors import InputError
+
+
+def sheet(folder: Path, *lines: str) -> Path:
+    path = folder / "cases.tsv"
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def test_a_row_becomes_a_case_with_paths_beside_the_sheet(tmp_path: Path) -> None:
+    path = sheet(
+        tmp_path,
+        "case\tgroup\tsite\tsplit\tt1\tflair\tlabel\tclass\tage",
+        "b\tp1\toslo\ttest\tb 1, first.nii\t/data/b2.nii\tb_seg.nii\tmalignant\t61",
+        "a\t\t\t\ta1.nii\ta2.nii\t\t\t7",
+    )
+    a, b = read_sheet(path, ["flair", "t1"])
+    assert b == Case(
+        name="b",
+        channels={"flair": Path("/data/b2.nii"), "t1": tmp_path / "b 1, first.nii"},
+        label=tmp_path / "b_seg.nii",
+        group="p1",
+        site="oslo",
+        split="test",
+        class_="malignant",
+        extra={"age": "61"},
+    )
+    assert list(b.channels) == ["flair", "t1"]
+    assert b.sources() == [Path("/data/b2.nii"), tmp_path / "b 1, first.nii", tmp_path / "b_seg.nii"]
+    assert (a.group, a.split, a.label, a.site, a.class_) == ("a", "train", None, "", "")
+    assert a.sources() == [tmp_path / "a2.nii", tmp_path / "a1.nii"]
+
+
+def test_without_named_channels_every_other_column_is_one(tmp_path: Path) -> None:
+    path = sheet(tmp_path, "case\tt1\tflair", "a\tx.nii\ty.nii")
+    assert list(read_sheet(path, [])[0].channels) == ["t1", "flair"]
+
+
+def test_cases_are_sorted_whatever_the_order_of_rows(tmp_path: Path) -> None:
+    path = sheet(tmp_path, "case\tt1", *(f"{name}\tx.nii" for name in "cab"))
+    assert [case.name for case in read_sheet(path, ["t1"])] == ["a", "b", "c"]
+
+
+def test_a_sheet_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "cases.tsv"
+    path.write_bytes("case\tt1\tsite\r\na\tx.nii\tTrømsø\r\n".encode("utf-8-sig"))
+    (case,) = read_sheet(path, ["t1"])
+    assert (case.name, case.site, case.channels["t1"]) == ("a", "Trømsø", tmp_path / "x.nii")
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ["case\tt1\tsplit", "a\tx\ttrain", "b\tx\tvalid"],
+            "row 3, column split: must be one of train, test",
+        ),
+        (["case\tt1", "a\tx", "b\t "], "row 3, column t1: a path is missing; fill it or remove the row"),
+        (["case\tsplit\tt1", "a\ttrain"], "row 2, column t1: a path is missing"),
+        (["case\tt1", "a\tx", "a\ty"], "row 3, column case: 'a' stands twice; name it once"),
+        (["case\tt1", "a b\tx"], "row 2, column case: a case name is .*, got 'a b'; rename it"),
+        (["case\tt1", "../up\tx"], "row 2, column case: .*got '../up'"),
+        (["case\tt1", "\tx"], "row 2, column case: .*got ''"),
+        (["case\tt1", ".hidden\tx"], "row 2, column case: .*got '.hidden'"),
+        (["case\tt1", "a\tx\ty"], "row 2: there are more cells than columns"),
+        (["case\tct", "a\tx"], "needs a column 't1', has case, ct; add it"),
+        (["name\tt1", "a\tx"], "needs a column 'case', has name, t1; add it"),
+        (["case,t1", "a,x"], "needs a column 'case', has case,t1; add it .tabs set columns apart."),
+        (["case\tt1"], "has no rows; write one with `segmake index"),
+        ([], "has no rows"),
+    ],
+)
+def test_a_broken_rule_names_row_and_column(tmp_path: Path, lines: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=rf"cases\.tsv.*{message}"):
+        read_sheet(sheet(tmp_path, *lines), ["t1"])
+
+
+def test_a_missing_or_binary_sheet_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"the case sheet .*gone\.tsv cannot be read"):
+        read_sheet(tmp_path / "gone.tsv", ["t1"])
+    (tmp_path / "scan.nii.gz").write_bytes(b"\x1f\x8b\xff\xfe")
+    with pytest.raises(InputError, match=r"the case sheet .*scan\.nii\.gz cannot be read"):
+        read_sheet(tmp_path / "scan.nii.gz", ["t1"])
+
+
+def test_a_written_sheet_is_read_back(tmp_path: Path) -> None:
+    rows = [
+        {
+            "case": "a",
+            "t1": "deep/a, 1.nii",
+            "label": "a_seg.nii",
+            "group": "p",
+            "split": "test",
+            "class": "x",
+        },
+        {"case": "b", "t1": "/b", "site": "oslo"},
+    ]
+    cases = cases_from_rows(rows, ["t1"], tmp_path, "rows")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "cases.tsv").write_text(write_sheet(cases), encoding="utf-8")
+    assert read_sheet(tmp_path / "elsewhere" / "cases.tsv", ["t1"]) == [
+        Case(**(vars(case) | {"extra": {}})) for case in cases
+    ]
+
+
+def test_shards_are_stable() -> None:
+    assert [shard_of(f"case-{number}", 4) for number in range(8)] == [3, 2, 3, 3, 3, 0, 1, 2]
+
+
+def test_shards_are_about_equal() -> None:
+    count = [0] * 8
+    for number in range(4000):
+        count[shard_of(f"case-{number}", 8)] += 1
+    assert min(count) > 420
+    assert max(count) < 580
+
+
+def test_a_new_case_touches_one_shard() -> None:
+    names = [f"case-{number}" for number in range(100)]
+
+    def shards(cases: list[str]) -> list[list[str]]:
+        return [[name for name in cases if shard_of(name, 5) == shard] for shard in range(5)]
+
+    changed = [a != b for a, b in zip(shards(names), shards([*names, "new"]), strict=True)]
+    assert changed.count(True) == 1
+
+
+@pytest.mark.parametrize(
+    ("shard", "shards", "name"), [(3, 4, "03"), (0, 1, "00"), (7, 100, "07"), (7, 101, "007")]
+)
+def test_shard_numbers_sort_as_text(shard: int, shards: int, name: str) -> None:
+    assert shard_name(shard, shards) == name

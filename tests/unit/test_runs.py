@@ -80,10 +80,7 @@ def test_the_coverage_is_that_of_the_summary(settings, text):
     assert confidence([{"settings": settings}]) == text
 
 
-def test_a_recorded_command_is_repeated_else_a_general_one():
-    def commands(manifests):
-        return [note.text for note in how_to("1.2.3", manifests) if note.kind == "code"]
-
-    assert commands([])[0] == "snakemake --cores all --configfile CONFIG.yaml"
-    assert commands([{"command": "snakemake -c 2"}])[0] == "snakemake -c 2"
-    assert any("segmake 1.2.3" in note.text for note in how_to("1.2.3", []))
+def test_the_commands_to_repeat_and_to_check_are_given():
+    commands = [note.text for note in how_to("1.2.3") if note.kind == "code"]
+    assert commands[:2] == ["snakemake --cores all --configfile CONFIG.yaml", "segmake verify FOLDER"]
+    assert any("segmake 1.2.3" in note.text for note in how_to("1.2.3"))

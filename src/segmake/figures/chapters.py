@@ -85,7 +85,7 @@ def chapters(material: Material, look: Look, load: Load, version: str) -> list[S
         Section("scores", "Scores by label", list(_scores(material, look, confidence))),
         Section("examples", "Worst and best cases", list(_examples(material, look, load))),
         Section("run", "What was run", runs.what_was_run(material.manifests)),
-        Section("again", "Repeating and citing", runs.how_to(version, material.manifests)),
+        Section("again", "Repeating and citing", runs.how_to(version)),
     ]
 
 

@@ -59,16 +59,15 @@ def what_was_run(manifests: Sequence[Manifest]) -> list[Block]:
     return blocks
 
 
-def how_to(version: str, manifests: Sequence[Manifest]) -> list[Block]:
+def how_to(version: str) -> list[Block]:
     """How to cite and how to do it again."""
-    command = next((str(m["command"]) for m in manifests if m.get("command")), "")
     blocks: list[Block] = [
         Note("How to do it again", "heading"),
         Note(
             "With the same versions, configuration and data, on the same kind of processor, the same command "
             "makes the same files. In the checkout of segmake, with this experiment's configuration file:"
         ),
-        Note(command or "snakemake --cores all --configfile CONFIG.yaml", "code"),
+        Note("snakemake --cores all --configfile CONFIG.yaml", "code"),
         Note("To check that no result was changed since it was made, give the folder of this experiment to:"),
         Note("segmake verify FOLDER", "code"),
         Note("How to cite", "heading"),

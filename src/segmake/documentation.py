@@ -23,8 +23,8 @@ HEAD = """# Configuration of this Snakemake workflow
 
 Generated from `src/segmake/settings.py` by `make docs`; a test keeps it in step. `config.yaml` is the demo,
 used when you name no data of your own. For your data write an overlay of a few lines, such as
-`hippocampus.yaml`, and run `snakemake --cores all --configfile overlay.yaml`; single keys go on the command line:
-`--config train='{steps: 100}'`.
+`hippocampus.yaml`, and run `snakemake --cores all --configfile overlay.yaml`; single keys go on the
+command line: `--config train='{steps: 100}'`.
 
 Rules
 - A key that is not listed here is an error, and the message names the nearest valid one.

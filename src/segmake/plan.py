@@ -21,8 +21,8 @@ Spacing = tuple[float, float, float]
 class Normalisation(Section):
     """How one channel's intensities are made comparable.
 
-    zscore: mean and standard deviation of the case; with `masked` those of its body (the non-zero voxels and the
-    holes in them), and zero outside it.
+    zscore: mean and standard deviation of the case; with `masked` those of its body (the non-zero
+    voxels and the holes in them), and zero outside it.
     ct: clip to [lower, upper], then subtract `mean` and divide by `std`, all from the data set's foreground.
     minmax: the case's own range to [0, 1].
     """

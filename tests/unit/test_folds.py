@@ -65,6 +65,30 @@ def test_rare_strata_beside_a_common_one() -> None:
     assert min(Counter(folds.values()).values()) >= 2
 
 
+def test_sizes_differ_by_one_at_most_over_many_strata() -> None:
+    cases = [f"case_{i:03}" for i in range(103)]
+    strata = [f"{i % 4}|{i % 7}" for i in range(103)]
+    folds = assign_folds(cases, cases, strata, 5, 2)
+    sizes = Counter(folds.values())
+    assert max(sizes.values()) - min(sizes.values()) <= 1
+    for stratum in set(strata):
+        inside = Counter(folds[case] for case, s in zip(cases, strata, strict=True) if s == stratum)
+        counts = [inside[fold] for fold in range(5)]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_a_large_group_does_not_starve_the_others() -> None:
+    groups = ["large"] * 10 + [f"p{i}" for i in range(8)]
+    cases = [f"case_{i:02}" for i in range(18)]
+    folds = assign_folds(cases, groups, ["a"] * 18, 5, 0)
+    assert sorted(Counter(folds.values()).values()) == [2, 2, 2, 2, 10]
+
+
+def test_the_folds_are_the_same_in_every_version() -> None:
+    folds = assign_folds(list("abcdef"), list("abcdef"), list("xxxyyy"), 3, 0)
+    assert folds == {"a": 0, "b": 1, "c": 2, "d": 0, "e": 2, "f": 1}
+
+
 def test_too_few_patients() -> None:
     with pytest.raises(InputError, match=r"5 folds need at least 5 groups .* got 2; lower plan\.folds"):
         assign_folds(list("abcdef"), ["p", "q"] * 3, ["s"] * 6, 5, 0)

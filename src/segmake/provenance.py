@@ -9,7 +9,6 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -82,8 +81,15 @@ def processor_name() -> str:
 
 
 def _input_files(job: BaseModel, output: Path) -> list[Path]:
-    """Every existing file a job's fields name, apart from its output."""
-    values: list[Any] = []
+    """Every existing file a job's fields name, apart from its output.
+
+    A folder counts where several paths are listed (a DICOM series); a single one is a whole data set, whose
+    cases the ledger knows.
+    """
+    found: set[Path] = set()
     for value in job.__dict__.values():
-        values.extend(value if isinstance(value, list) else [value])
-    return sorted({path for path in values if isinstance(path, Path) and path.is_file() and path != output})
+        if isinstance(value, list):
+            found |= {path for path in value if isinstance(path, Path) and path.exists()}
+        elif isinstance(value, Path) and value.is_file():
+            found.add(value)
+    return sorted(found - {output})

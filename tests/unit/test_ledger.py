@@ -1,74 +1,12 @@
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from functools import partial
-from pathlib import Path
 
 import pytest
+from ledger_cases import Bench, work
 
 from segmake.errors import CasesFailed, InputError
-from segmake.ledger import KILLED, Item, Outcome, Shard, attempt, damaged_files, read_record
+from segmake.ledger import Item, Shard, attempt, damaged_files, read_record
 from segmake.tables import hash_path, read_table
-
-
-def work(item: Item, scratch: Path, calls: Path, only: str = "", seconds: float = 0) -> Outcome:
-    """Upper-case the case's file, note the call; the payload says how to go wrong."""
-    with calls.open("a") as stream:
-        stream.write(f"{item.case}\n")
-    time.sleep(seconds)
-    wrong = item.payload if not only or item.case == only else None
-    if wrong == "fail":
-        raise InputError("the file\tis broken;\n mend it")
-    if wrong == "fault":
-        raise ZeroDivisionError("by zero")
-    if wrong == "exit":
-        os._exit(3)
-    if wrong == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    text = item.inputs[-1].read_text().upper()
-    (scratch / f"{item.case}.txt").write_text(text)
-    if wrong == "more":
-        (scratch / f"{item.case}.more").mkdir()
-        (scratch / f"{item.case}.more" / "part").write_text(text * 2)
-    return Outcome(f"{item.case}.txt", {"length": len(text)}, {"text": text})
-
-
-class Bench:
-    """A folder with inputs and a shard over them."""
-
-    def __init__(self, folder: Path, cases: str = "a b c") -> None:
-        self.folder, self.names = folder, cases.split()
-        self.calls = folder / "calls"
-        for name in self.names:
-            (folder / f"{name}.in").write_text(f"content of {name}")
-        self.payload: dict[str, str] = {}
-        self.upstream = dict.fromkeys(self.names, "key")
-
-    def run(self, **changes: object) -> list[dict[str, str]]:
-        self.calls.write_text("")
-        fields = {"stage": "copy", "version": 1, "table": self.folder / "out" / "shard-00.tsv"}
-        items = [
-            Item(name, (self.upstream[name], self.folder / f"{name}.in"), self.payload.get(name))
-            for name in self.names
-        ]
-        return Shard(**({**fields, "settings": {"x": 1}} | changes)).run(
-            items, partial(work, calls=self.calls)
-        )
-
-    def called(self) -> list[str]:
-        return sorted(self.calls.read_text().split())
-
-    def files(self) -> dict[str, str]:
-        """Every file but records and table, with its hash."""
-        made = (path for path in (self.folder / "out").rglob("*") if path.is_file())
-        return {path.name: hash_path(path) for path in made if path.suffix not in (".json", ".tsv")}
-
-    def left_over(self) -> list[str]:
-        return [path.name for path in (self.folder / "out").iterdir() if path.name.startswith(".")]
 
 
 @pytest.fixture
@@ -206,18 +144,6 @@ def test_a_missing_input_is_a_row(bench):
     assert rows[1]["reason"].endswith("b.in cannot be read: No such file or directory")
 
 
-@pytest.mark.parametrize("way", ["exit", "kill"])
-def test_a_killed_worker_is_a_row_and_the_others_are_done(tmp_path, way):
-    bench = Bench(tmp_path, "a b c d e")
-    bench.payload |= {"b": way}
-    rows = bench.run(threads=2, on_error="exclude")
-    assert [row["status"] for row in rows] == ["ok", "failed", "ok", "ok", "ok"]
-    assert rows[1]["reason"] == KILLED
-    assert sorted(bench.files()) == ["a.txt", "c.txt", "d.txt", "e.txt"]
-    assert bench.left_over() == []
-    assert max(bench.called().count(name) for name in "acde") <= 2
-
-
 def test_the_result_does_not_depend_on_threads(bench):
     one = bench.run()
     files = bench.files()
@@ -226,18 +152,6 @@ def test_the_result_does_not_depend_on_threads(bench):
     assert bench.called() == ["a", "b", "c"]
     assert bench.files() == files
     assert [row | {"seconds": ""} for row in one] == [row | {"seconds": ""} for row in two]
-
-
-def test_left_over_scratch_goes_and_is_not_published(bench):
-    scratch = bench.folder / "out" / ".a.work"
-    scratch.mkdir(parents=True)
-    (scratch / "half").write_text("half")
-    bench.run()
-    assert sorted(bench.files()) == ["a.txt", "b.txt", "c.txt"]
-    scratch.mkdir()
-    bench.run()
-    assert bench.called() == []
-    assert bench.left_over() == []
 
 
 def test_a_name_that_begins_another_name_is_another_case(tmp_path):
@@ -289,50 +203,3 @@ def test_no_record_is_explained(tmp_path, text):
         (tmp_path / "a.json").write_text(text)
     with pytest.raises(InputError, match=r"a\.json"):
         read_record(tmp_path, "a")
-
-
-SCRIPT = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {here!r})
-from functools import partial
-from segmake.ledger import Item, Shard
-from test_ledger import work
-folder, threads = Path(sys.argv[1]), int(sys.argv[2])
-items = [Item(name, ("key", folder / f"{{name}}.in")) for name in "abcdef"]
-shard = Shard("copy", 1, folder / "out" / "shard-00.tsv", {{"x": 1}}, threads)
-shard.run(items, partial(work, calls=folder / "calls", seconds=0.15))
-"""
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_killed_and_run_again_ends_as_if_never_killed(tmp_path, threads):
-    bench = Bench(tmp_path, "a b c d e f")
-    bench.calls.write_text("")
-    command = [
-        sys.executable,
-        "-c",
-        SCRIPT.format(here=str(Path(__file__).parent)),
-        str(tmp_path),
-        str(threads),
-    ]
-    process = subprocess.Popen(command)
-    deadline = time.monotonic() + 30
-    while len(bench.called()) < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    time.sleep(0.3)  # workers that outlived it would go on
-    begun = bench.called()
-    assert 3 <= len(begun) < 6
-    done = [path.stem for path in (tmp_path / "out").glob("*.json")]
-    rows = bench.run()
-    assert len(done) >= 1
-    assert bench.called() == sorted(set("abcdef") - set(done))
-    assert bench.left_over() == []
-    assert [row["status"] for row in rows] == ["ok"] * 6
-    assert json.loads((tmp_path / "out" / "f.json").read_text())["details"] == {"text": "CONTENT OF F"}
-    (tmp_path / "never").mkdir()
-    clean = Bench(tmp_path / "never", "a b c d e f")
-    assert [row | {"seconds": ""} for row in clean.run()] == [row | {"seconds": ""} for row in rows]
-    assert clean.files() == bench.files()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from segmake import provenance
-from segmake.jobs import ConvertJob, IndexJob, PlanJob, VerifyJob
+from segmake.jobs import ConvertJob, IndexJob, PlanJob, PredictJob, VerifyJob
 from segmake.provenance import manifest_path, package_versions, processor_name, write_manifest
 from segmake.tables import hash_path
 
@@ -45,6 +45,16 @@ def test_single_paths_are_inputs_and_folders_are_not(tmp_path):
     write_manifest("convert", job, 0)
     manifest = json.loads((tmp_path / "shard-00.manifest.json").read_text())
     assert manifest["inputs"] == {str(tmp_path / "cases.tsv"): hash_path(tmp_path / "cases.tsv")}
+
+
+def test_a_dicom_folder_among_images_is_an_input(tmp_path):
+    (tmp_path / "series").mkdir()
+    for path in ("series/1.dcm", "model.pt", "seg.nii.gz"):
+        (tmp_path / path).write_text(path)
+    paths = {"model": [tmp_path / "model.pt"], "image": [tmp_path / "series"]}
+    write_manifest("predict", PredictJob(**paths, output=tmp_path / "seg.nii.gz"), 0)
+    inputs = json.loads((tmp_path / "seg.nii.manifest.json").read_text())["inputs"]
+    assert inputs == {str(path): hash_path(path) for path in (tmp_path / "model.pt", tmp_path / "series")}
 
 
 def test_no_result_no_manifest(job, tmp_path):

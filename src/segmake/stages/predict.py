@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +70,9 @@ def _predict_scan(job: PredictJob, models: list[TrainedModel]) -> None:
     image, source = read_channels(paths, tolerance_mm=1e-2)
     labels = predict_volume(image, Ensemble(models, job))
     native = from_canonical(Volume(_smallest(labels), image.affine), source.affine)
-    write_nifti(job.output, native, read_geometry(job.image[0]))
+    scratch = job.output.with_name(f".{os.getpid()}.{job.output.name}")
+    write_nifti(scratch, native, read_geometry(job.image[0]))
+    scratch.replace(job.output)
     log.info("%s: %s", job.output, _volumes(labels, image, models[0]))
 
 

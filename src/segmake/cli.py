@@ -22,6 +22,7 @@ from pydantic_settings import (
     CliSubCommand,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from segmake import jobs
@@ -111,6 +112,9 @@ def parse(words: Sequence[str]) -> Segmake:
         return CliApp.run(Segmake, cli_args=_gather_paths(words))
     except ValidationError as error:
         raise SegmakeError(explain(error, Segmake, "the command line")) from error
+    except SettingsError as error:  # a mapping or list that is no JSON
+        reason = f"{error} ({error.__cause__})" if error.__cause__ else error
+        raise SegmakeError(f"the command line: {reason}; write mappings as JSON in quotes") from error
 
 
 def _run(chosen: Segmake) -> None:
@@ -168,7 +172,9 @@ def _gather_paths(words: Sequence[str]) -> list[str]:
         elif not current:
             result.append(word)
     for name, values in gathered.items():
-        result += [name, json.dumps(values)]
+        # "./" keeps a folder called 0012 from being read as a number
+        paths = [value if value.startswith("/") else f"./{value}" for value in values]
+        result += [name, json.dumps(paths, ensure_ascii=False)]
     return result
 
 

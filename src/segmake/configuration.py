@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -18,6 +19,7 @@ from segmake.errors import ConfigError
 from segmake.settings import Settings, TrainSettings
 
 M = TypeVar("M", bound=BaseModel)
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def load_settings(config: Mapping[str, Any]) -> Settings:
@@ -30,7 +32,14 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     if not settings.models:
         raise ConfigError("models is empty; name at least one, such as {unet: {network: DynUNet}}")
     for name in settings.models:
-        model_settings(settings, name)
+        if not MODEL_NAME.fullmatch(name):
+            raise ConfigError(f"a model name is letters, digits and . _ -, got '{name}' in models; rename it")
+        folds, known = model_settings(settings, name).folds, settings.plan.folds
+        if max(folds) >= known:
+            raise ConfigError(
+                f"models.{name} trains folds {folds}, but plan.folds is {known}, so they are numbered 0 to "
+                f"{known - 1}; change train.folds or plan.folds"
+            )
     return settings
 
 
@@ -90,8 +99,10 @@ def flags(settings: BaseModel, *, leave_out: Collection[str] = ()) -> list[str]:
             continue
         if isinstance(value, bool):
             words.append(f"--{name}" if value else f"--no-{name}")
+        elif (text := _text(value)).startswith("-"):
+            words.append(f"--{name}={text}")
         else:
-            words += [f"--{name}", _text(value)]
+            words += [f"--{name}", text]
     return words
 
 

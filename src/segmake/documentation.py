@@ -102,11 +102,17 @@ def kind_name(kind: Any) -> str:
     if origin is dict:
         return f"mapping of {kind_name(inner[0])} to {kind_name(inner[1])}"
     if origin is tuple:
-        return f"list of {len(inner)} {kind_name(inner[0])}s"
+        return f"list of {len(inner)} {_plural(kind_name(inner[0]))}"
     if origin is list:
-        return f"list of {kind_name(inner[0])}s"
+        return f"list of {_plural(kind_name(inner[0]))}"
     words = {int: "integer", float: "number", bool: "true or false", str: "text", Path: "path"}
     return {NoneType: "null", Any: "anything"}.get(kind) or words.get(kind) or re.sub(r"\W+", " ", str(kind))
+
+
+def _plural(words: str) -> str:
+    if words.startswith("list of "):
+        return words.replace("list", "lists", 1)
+    return words if words.endswith("`") else f"{words}s"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from segmake.settings import (
     EvaluateSettings,
     Modality,
     OnError,
+    Order,
     PhantomSettings,
     PlanSettings,
     PredictSettings,
@@ -85,7 +86,7 @@ class PlanJob(PlanSettings):
     """Label name -> integer value."""
     regions: dict[str, list[PositiveInt]] = {}
     """Region name -> label values."""
-    order: Literal[0, 1, 3] = 3
+    order: Order = 3
     """Spline order for images."""
     seed: NonNegativeInt = 0
     """Seed of the fold assignment."""

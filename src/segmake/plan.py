@@ -103,5 +103,8 @@ class Plan(Section):
         """Read a plan, or say what is wrong with it."""
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValidationError) as error:
-            raise InputError(f"{path} is not a readable plan: {error}; run `segmake plan`") from error
+        except (OSError, ValueError) as error:
+            first = error.errors()[0] if isinstance(error, ValidationError) else None
+            where = ".".join(map(str, first["loc"])) if first else ""
+            reason = f"{where} {first['msg']}".strip() if first else str(error)
+            raise InputError(f"{path} is not a readable plan: {reason}; run `segmake plan`") from error

@@ -8,10 +8,11 @@ closed: an unknown key is an error that names the nearest valid one. `config/REA
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -24,6 +25,10 @@ from pydantic import (
 Modality = Literal["ct", "mr", "pet", "xray", "other"]
 OnError = Literal["stop", "exclude"]
 Axis = Literal["x", "y", "z"]
+Order = Annotated[
+    Literal[0, 1, 3], BeforeValidator(lambda value: {"0": 0, "1": 1, "3": 3}.get(str(value), value))
+]
+"""Spline order; the command line gives it as text."""
 
 
 class Section(BaseModel):
@@ -49,6 +54,14 @@ class DataSettings(Section):
     """Source label value -> value to use instead, applied on conversion (BraTS: {4: 3})."""
     regions: dict[str, list[PositiveInt]] = {}
     """Region name -> label values; regions may overlap and are trained with sigmoid heads."""
+
+    @model_validator(mode="after")
+    def _labels_have_values_of_their_own(self) -> DataSettings:
+        if len(set(self.labels.values())) < len(self.labels):
+            raise ValueError(
+                f"each of data.labels needs a value of its own, got {self.labels}; merge equal ones"
+            )
+        return self
 
     @model_validator(mode="after")
     def _regions_use_known_labels(self) -> DataSettings:
@@ -107,7 +120,7 @@ class PlanSettings(Section):
 class ResampleSettings(Section):
     """NIfTI + plan -> cropped, resampled, normalised, compressed arrays."""
 
-    order: Literal[0, 1, 3] = 3
+    order: Order = 3
     """Spline order for images (labels are always voted per class, linearly)."""
     locations: PositiveInt = 10_000
     """Foreground voxels remembered per class for sampling."""
@@ -120,7 +133,7 @@ class TrainSettings(Section):
     """A segmentation network of monai.networks.nets."""
     options: dict[str, Any] = {}
     """Extra keyword arguments for that network."""
-    folds: list[NonNegativeInt] = [0, 1, 2, 3, 4]
+    folds: list[NonNegativeInt] = Field([0, 1, 2, 3, 4], min_length=1)
     """Folds to train."""
     steps: PositiveInt = 2000
     """Optimiser steps; the schedule anneals over them."""

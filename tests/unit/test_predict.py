@@ -6,6 +6,7 @@ import pytest
 import torch
 from learning_cases import small_plan
 from scan_cases import grid, sheet, world_mm, write
+from threadpoolctl import threadpool_info
 from torch import nn
 
 from segmake.dataset.phantom.write import write_dicom_series
@@ -248,6 +249,21 @@ def test_scans_that_do_not_fit_the_model_are_explained(tmp_path, publish):
     with pytest.raises(InputError, match=r"written as \.nii or \.nii\.gz, got .*seg\.mha"):
         predict.run(scan_job(tmp_path, model, [image], "seg.mha"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.nii.gz", "fold-0.pt"]
+
+
+def test_no_more_threads_are_used_than_given(tmp_path, publish):
+    image = write(tmp_path / "a.nii.gz", np.ones((8, 8, 8), np.float32), grid())
+    seen = []
+
+    class Spy(Sign):
+        def forward(self, x):
+            seen.append(torch.get_num_threads())
+            seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+            return super().forward(x)
+
+    predict.run(scan_job(tmp_path, publish(Spy()), [image]))
+    assert len(seen) > 1
+    assert set(seen) == {1}
 
 
 def test_large_label_values_are_written_whole(tmp_path, publish):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from segmake.device import choose_device
 from segmake.errors import InputError
@@ -50,10 +51,11 @@ def run(job: PredictJob) -> None:
     loaded = [_Loaded(load_model(path, device), hash_path(path)) for path in job.model]
     if not loaded:
         raise InputError("predict needs at least one --model; give the model.pt of a fold")
-    if job.table is None:
-        _predict_scan(job, [entry.model for entry in loaded])
-    else:
-        _predict_table(job, job.table, loaded)
+    with threadpool_limits(job.threads, user_api="blas"):  # resampling is matrix products
+        if job.table is None:
+            _predict_scan(job, [entry.model for entry in loaded])
+        else:
+            _predict_table(job, job.table, loaded)
 
 
 def _predict_scan(job: PredictJob, models: list[TrainedModel]) -> None:

@@ -92,6 +92,17 @@ def test_rescale_slope_and_intercept_are_applied(series: Path) -> None:
     assert np.array_equal(found.data[0], (DATA + 1024) * np.float32(0.5) - 100)
 
 
+def test_every_slice_may_have_a_scale_of_its_own(series: Path) -> None:
+    slopes = np.array([1, 0.5, 0.25, 2, 40, 1, 0.3])  # the first alone would make whole numbers of all
+
+    def rescale(number: int, header: Dataset) -> None:
+        header.RescaleSlope, header.RescaleIntercept = str(slopes[number]), "0"
+
+    edit(series, rescale)
+    found = to_canonical(read_series(series))
+    assert np.allclose(found.data[0], (DATA.astype(float) + 1024) * slopes, rtol=1e-6, atol=0)
+
+
 def test_what_is_no_slice_is_passed_over(series: Path) -> None:
     (series / "LICENSE.txt").write_text("no scan")
     (series / "empty.dcm").write_bytes(b"")

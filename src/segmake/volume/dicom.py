@@ -18,6 +18,7 @@ from segmake.volume.volume import Array, Volume
 
 GAP_TOLERANCE = 0.01  # of the slice distance; scanners round positions to about a micrometre
 TAGS = ["SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "Rows", "Columns"]
+RESCALE = ["RescaleSlope", "RescaleIntercept"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class _Slice:
     position: Array
     orientation: Array
     size: tuple[int, int]
+    rescale: tuple[str, ...]
 
 
 def read_series(folder: Path) -> Volume:
@@ -37,13 +39,17 @@ def read_series(folder: Path) -> Volume:
     """
     slices = [found for path in sorted(folder.iterdir()) if (found := _read_header(path)) is not None]
     if len(slices) < 2:
-        raise InputError(f"{folder} holds {len(slices)} DICOM slices with a position; a volume needs two")
+        raise InputError(
+            f"{folder} holds {len(slices)} DICOM slices with a position; a volume needs two "
+            "(convert enhanced multi-frame files first)"
+        )
     _check_one_stack(folder, slices)
     first = slices[0].orientation
     normal = np.cross(first[:3], first[3:])
     slices.sort(key=lambda entry: float(normal @ entry.position))
     _check_uniform(folder, slices, normal)
-    return read_slices([str(entry.path) for entry in slices])
+    scales = {entry.rescale for entry in slices}  # PET has one per slice
+    return read_slices([str(entry.path) for entry in slices], real=len(scales) > 1)
 
 
 def _read_header(path: Path) -> _Slice | None:
@@ -51,7 +57,7 @@ def _read_header(path: Path) -> _Slice | None:
     if not path.is_file():
         return None
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=TAGS)
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=TAGS + RESCALE)
     except (InvalidDicomError, EOFError):
         return None
     if any(header.get(tag) in (None, "") for tag in TAGS):
@@ -62,6 +68,7 @@ def _read_header(path: Path) -> _Slice | None:
         position=np.array(header.ImagePositionPatient, dtype=np.float64),
         orientation=np.array(header.ImageOrientationPatient, dtype=np.float64),
         size=(int(header.Rows), int(header.Columns)),
+        rescale=tuple(str(header.get(tag, "")) for tag in RESCALE),
     )
 
 

@@ -24,9 +24,14 @@ def read_itk(path: Path) -> Volume:
         raise InputError(f"{path} cannot be read: {reason}; copy or export it again") from error
 
 
-def read_slices(files: list[str]) -> Volume:
-    """Read DICOM slices, already in order along the normal, as one volume."""
+def read_slices(files: list[str], *, real: bool = False) -> Volume:
+    """Read DICOM slices, already in order along the normal, as one volume.
+
+    real: read as real numbers; else the type that the first slice needs is taken for all.
+    """
     reader = sitk.ImageSeriesReader()
+    if real:
+        reader.SetOutputPixelType(sitk.sitkFloat32)
     reader.SetFileNames(files)
     try:
         return from_sitk(reader.Execute())

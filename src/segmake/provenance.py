@@ -28,7 +28,6 @@ PACKAGES = (
     "connected-components-3d",
     "matplotlib",
     "pandas",
-    "scikit-learn",
 )
 
 

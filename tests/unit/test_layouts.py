@@ -167,6 +167,15 @@ def test_a_folder_named_like_an_image_is_no_image(tmp_path: Path) -> None:
     assert only.channels == {"flair": tmp_path / "p1/p1_flair.nii/p1_flair.nii"}
 
 
+def test_shadows_that_macos_leaves_are_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path / "p1", "._p1_flair.nii.gz", "p1_flair.nii.gz")
+    (only,) = index_layout("brats", tmp_path).cases
+    assert only.channels == {"flair": tmp_path / "p1/p1_flair.nii.gz"}
+    describe(tmp_path, {"channel_names": {"0": "CT"}, "labels": {"background": 0, "lung": 1}})
+    touch(tmp_path, "imagesTr/._a_0000.nii.gz", "imagesTr/a_0000.nii.gz")
+    assert [case.name for case in index_layout("nnunet", tmp_path).cases] == ["a"]
+
+
 def test_names_become_words_that_files_and_rules_can_bear(tmp_path: Path) -> None:
     touch(tmp_path / "patient 7 (new)", "a_t1.nii.gz")
     assert [case.name for case in index_layout("brats", tmp_path).cases] == ["patient_7_new_"]

@@ -89,7 +89,7 @@ def _nnunet(root: Path) -> Dataset:
     labels, regions = _nnunet_labels(content.get("labels", {}))
     cases = []
     for folder, split in (("imagesTr", "train"), ("imagesTs", "test")):
-        for first in sorted((root / folder).glob(f"*_0000{ending}")):
+        for first in sorted((root / folder).glob(f"[!.]*_0000{ending}")):
             name = first.name.removesuffix(f"_0000{ending}")
             files = [root / folder / f"{name}_{int(number):04d}{ending}" for number, _ in _by_number(named)]
             label = root / folder.replace("images", "labels") / f"{name}{ending}"
@@ -135,7 +135,7 @@ def _brats_folders(root: Path) -> dict[Path, dict[str, Path]]:
     for path in sorted(root.rglob("*")):
         stem = _stem(path)
         hit = next((name for name, pattern in BRATS_CHANNELS.items() if pattern.search(stem.lower())), None)
-        if hit and path.name.endswith(SUFFIXES) and path.is_file():
+        if hit and path.name.endswith(SUFFIXES) and not path.name.startswith(".") and path.is_file():
             own = (
                 path.parent.name == stem and path.parent != root
             )  # the challenge of 2015 gives each file a folder of its own

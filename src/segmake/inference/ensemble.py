@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 
@@ -62,10 +63,10 @@ class Ensemble:
     def _mean(self, patches: Array) -> Array:
         """Mean over models and mirrored copies of one batch of windows."""
         batch = torch.from_numpy(np.ascontiguousarray(patches, dtype=np.float32)).to(self.device)
-        total = torch.zeros((), device=self.device)
-        for model, axes in itertools.product(self.models, self.mirrors):
-            total = total + self._mirrored(model.network, batch, axes)
-        mean: Array = (total / (len(self.models) * len(self.mirrors))).cpu().numpy()
+        passes = list(itertools.product(self.models, self.mirrors))
+        outputs = (self._mirrored(model.network, batch, axes) for model, axes in passes)
+        total = functools.reduce(torch.add, outputs)
+        mean: Array = (total / len(passes) if len(passes) > 1 else total).cpu().numpy()
         return mean
 
     def _mirrored(self, network: nn.Module, batch: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:

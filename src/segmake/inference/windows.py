@@ -61,8 +61,11 @@ def slide(data: Array, network: Network, patch: Sequence[int], overlap: float, b
         logits = network(np.stack([padded[(slice(None), *box)] for box in boxes]))
         if result is None:
             result = np.zeros((logits.shape[1], *padded.shape[1:]), dtype=np.float32)
+            weighted = np.empty(
+                logits.shape[1:], dtype=np.float32
+            )  # kept: new memory costs as much as adding
         for box, window in zip(boxes, logits, strict=True):
-            result[(slice(None), *box)] += window * weights
+            result[(slice(None), *box)] += np.multiply(window, weights, out=weighted)
             total[box] += weights
     if result is None:
         raise ValueError("positions() returned no window")

@@ -10,7 +10,7 @@ CHILDREN = ("ConfigError", "InputError", "GeometryError", "CasesFailed")
 def test_every_error_is_caught_as_one(name: str) -> None:
     kind = getattr(errors, name)
     assert kind.__mro__[1] is SegmakeError
-    with pytest.raises(SegmakeError, match="^a rule; what to do$"):
+    with pytest.raises(SegmakeError, match=r"^a rule; what to do$"):
         raise kind("a rule; what to do")
 
 

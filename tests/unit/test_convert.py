@@ -6,7 +6,7 @@ import pytest
 from scan_cases import grid, sheet, world_mm, write
 
 from segmake.dataset.sheet import shard_of
-from segmake.errors import CasesFailed, ConfigError
+from segmake.errors import CasesFailed, ConfigError, InputError
 from segmake.jobs import ConvertJob, PhantomJob
 from segmake.ledger import read_record
 from segmake.stages import convert, phantom
@@ -241,6 +241,13 @@ def test_the_sheet_of_phantoms(tmp_path):
     assert list(fingerprint["channels"]) == list(channels)
     truth = nib.load(tmp_path / "phantom" / "brats-001_seg.nii.gz")
     assert fingerprint["labels"]["2"] == np.count_nonzero(np.asarray(truth.dataobj) == 2)
+
+
+@pytest.mark.parametrize("names", [("a", "a_label"), ("b", "a", "b_foreground"), ("a", "shard-00")])
+def test_names_whose_files_would_collide_are_refused(tmp_path, names):
+    rows = [{"case": name, "ct": "x.nii.gz"} for name in names]
+    with pytest.raises(InputError, match="rename"):
+        convert.run(a_job(tmp_path, rows))
 
 
 def test_settings_that_say_too_little_are_explained(tmp_path):

@@ -47,7 +47,7 @@ from ledger_cases import work
 folder, threads = Path(sys.argv[1]), int(sys.argv[2])
 items = [Item(name, ("key", folder / f"{{name}}.in")) for name in "abcdef"]
 shard = Shard("copy", 1, folder / "out" / "shard-00.tsv", {{"x": 1}}, threads)
-shard.run(items, partial(work, calls=folder / "calls", seconds=0.15))
+shard.run(items, partial(work, calls=folder / "calls", seconds=0.3))
 """
 
 
@@ -68,7 +68,7 @@ def test_killed_and_run_again_ends_as_if_never_killed(tmp_path, threads):
         time.sleep(0.01)
     process.kill()
     process.wait()
-    time.sleep(0.3)  # workers that outlived it would go on
+    time.sleep(0.5)  # workers that outlived it would go on
     begun = bench.called()
     assert 3 <= len(begun) < 6
     done = [path.stem for path in (tmp_path / "out").glob("*.json")]

@@ -8,10 +8,11 @@ from pathlib import Path
 from segmake.dataset import phantom
 from segmake.dataset.layouts import Dataset, index_layout
 from segmake.dataset.sheet import Case, cases_from_rows, read_sheet
-from segmake.errors import ConfigError
+from segmake.errors import ConfigError, InputError
 from segmake.settings import DataSettings, PhantomSettings
 
 PHANTOM_FOLDER = Path("phantom")
+ENDINGS = ("_label", "_foreground")
 
 
 def load_dataset(data: DataSettings, phantoms: PhantomSettings) -> Dataset:
@@ -22,6 +23,7 @@ def load_dataset(data: DataSettings, phantoms: PhantomSettings) -> Dataset:
         InputError: the source breaks a rule.
     """
     found = _source(data, phantoms)
+    _check_names({case.name for case in found.cases})
     channels = data.channels or found.channels
     labels = data.labels or found.labels
     if not channels:
@@ -49,6 +51,18 @@ def _source(data: DataSettings, phantoms: PhantomSettings) -> Dataset:
     if data.layout is None or data.root is None:
         raise ConfigError("data names no cases; give data.cases (a sheet), or data.layout and data.root")
     return index_layout(data.layout, data.root)
+
+
+def _check_names(names: set[str]) -> None:
+    """Cases write <case>.nii.gz, <case>_label.nii.gz and so on into one folder: no two may share a file."""
+    for name in sorted(names):
+        for ending in ENDINGS:
+            if name + ending in names:
+                raise InputError(
+                    f"cases '{name}' and '{name}{ending}' would share a file; rename one of them"
+                )
+        if name.startswith("shard-"):
+            raise InputError(f"case '{name}' is called like a table of segmake; rename it")
 
 
 def _with_channels(case: Case, channels: list[str]) -> Case:

@@ -33,8 +33,8 @@ class Experiment:
         overlay = self.folder / "overlay.yaml"
         overlay.write_text(yaml.safe_dump(self.config | {"workdir": str(self.results)}), encoding="utf-8")
         snakefile = str(CHECKOUT / "Snakefile")
-        base = [sys.executable, "-m", "snakemake", "--cores", "1", "-s", snakefile]
-        return [*base, "--configfile", str(overlay), *words]
+        base = [sys.executable, "-m", "snakemake", "--configfile", str(overlay)]
+        return [*base, "--cores", "1", "-s", snakefile, *words]
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run snakemake from the experiment's folder; show what it printed when it fails."""

@@ -127,8 +127,7 @@ def _run(chosen: Segmake) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     started = time.perf_counter()
     importlib.import_module(f"segmake.stages.{stage}").run(job)
-    if not getattr(job, "show", False):
-        write_manifest(stage, job, time.perf_counter() - started)
+    write_manifest(stage, job, time.perf_counter() - started)
 
 
 def _log_to_stderr(level: int) -> None:

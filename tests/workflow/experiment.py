@@ -76,6 +76,7 @@ def new_experiment(phantoms: Path, folder: Path, count: int = 6) -> Experiment:
         "data": {"cases": str(sheet(phantoms, folder, count)), "channels": CHANNELS, "labels": LABELS},
         "plan": {
             "folds": 2,
+            "spacing_mm": [6, 6, 6],
             "patch": [16, 16, 16],
             "batch": 2,
             "features": [4, 8],

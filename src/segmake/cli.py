@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -123,8 +122,6 @@ def _run(chosen: Segmake) -> None:
     if not given:
         raise SegmakeError("no sub-command was given; see `segmake --help`")
     stage, job = given.popitem()
-    # Waiting threads sleep instead of spinning: several times faster when other work shares the cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     started = time.perf_counter()
     importlib.import_module(f"segmake.stages.{stage}").run(job)
     write_manifest(stage, job, time.perf_counter() - started)

@@ -43,6 +43,8 @@ def write_manifest(stage: str, job: BaseModel, seconds: float) -> None:
         return
     manifest = {
         "stage": stage,
+        "output": output.name,
+        "sha256": hash_path(output),
         "command": shlex.join(["segmake", *sys.argv[1:]]),
         "python": platform.python_version(),
         "packages": package_versions(),

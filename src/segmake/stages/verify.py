@@ -1,7 +1,12 @@
-"""verify: takes a results folder, checks every recorded file against its checksum."""
+"""verify: takes a results folder, checks every recorded file against its checksum.
+
+The files of cases are checked against the ledger's records; plan, models, tables and pages against the
+manifests beside them.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,7 +16,7 @@ from segmake.errors import InputError
 from segmake.jobs import VerifyJob
 from segmake.ledger import damaged_files, load_record
 from segmake.progress import track
-from segmake.tables import read_cases
+from segmake.tables import hash_path, read_table
 
 log = logging.getLogger("segmake")
 NAMED = 10
@@ -32,6 +37,7 @@ def run(job: VerifyJob) -> None:
     if not records:
         raise InputError(f"{job.folder} holds no records of segmake; give the workdir of a configuration")
     bad = [line for path in track(records, len(records), "verify") for line in _damage(path)]
+    bad += _changed_outputs(job.folder)
     for line in bad:
         log.error("%s", line)
     if bad:
@@ -46,12 +52,22 @@ def run(job: VerifyJob) -> None:
 def _records(folder: Path) -> Iterator[Path]:
     """Every record that is there, and every one that a row of a shard table says should be."""
     for table in folder.rglob("shard-*.tsv"):
-        for row in read_cases([table]):
-            yield table.parent / f"{row['case']}.json"
+        for row in read_table(table):
+            if row.get("status") == "ok" and row.get("case"):
+                yield table.parent / f"{row['case']}.json"
     for path in folder.rglob("*.json"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and not path.name.endswith(".manifest.json") and _is_record(path):
             yield path
+
+
+def _changed_outputs(folder: Path) -> Iterator[str]:
+    """A line for each result that is not what the manifest beside it says."""
+    for path in sorted(folder.rglob("*.manifest.json")):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        output = path.parent / str(manifest.get("output", ""))
+        if "sha256" in manifest and not (output.is_file() and hash_path(output) == manifest["sha256"]):
+            yield f"{output} ({manifest['stage']})"
 
 
 def _is_record(path: Path) -> bool:

@@ -27,7 +27,6 @@ PACKAGES = (
     "edt",
     "connected-components-3d",
     "matplotlib",
-    "pandas",
 )
 
 

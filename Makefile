@@ -16,7 +16,7 @@ $(READY): pyproject.toml requirements.lock
 	touch $@
 
 demo: $(READY)  ## synthetic tumours through the whole pipeline, a few minutes
-	$(BIN)/snakemake --cores $(CORES) --quiet
+	$(BIN)/snakemake --cores $(CORES) --quiet rules
 
 test: $(READY)  ## every test
 	$(BIN)/pytest -n $(CORES) --dist loadfile

@@ -128,7 +128,7 @@ class PredictJob(PredictSettings):
     table: Path | None = None
     """Table written by convert: predict its cases (training cases out of fold)."""
     image: list[Path] = []
-    """One scan instead of a table: a file or DICOM folder per channel, in the model's channel order."""
+    """One scan instead of a table: per channel a file or DICOM folder, in the model's order or as t1=FILE."""
     output: Path
     """Table to write, or with --image the label map."""
     threads: PositiveInt = 1

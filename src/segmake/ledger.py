@@ -227,13 +227,15 @@ def _publish(shard: Shard, item: Item, key: str, outcome: Outcome, started: floa
     """Move the scratch files into place, the record last.
 
     Killed in between, the case is done again: the old record's checksums no longer fit. Files that only
-    the old record names are removed.
+    the old record names are removed; a file that would not change keeps its time.
     """
     scratch = shard.scratch(item.case)
     files = {made.name: hash_path(made) for made in sorted(scratch.iterdir())}
     old = _recorded_files(shard.folder, item.case)
     for name in sorted({*old, *files}):
         target = shard.folder / name
+        if name in files and target.is_file() and hash_path(target) == files[name]:
+            continue
         if name not in files or target.is_dir() or (scratch / name).is_dir():
             _remove(target)
         if name in files:

@@ -189,7 +189,7 @@ def test_only_what_changed_is_done_again(tmp_path):
 
     def stamps() -> list[int]:
         convert.run(job)
-        return [(tmp_path / "convert" / f"{name}.nii.gz").stat().st_mtime_ns for name in "ab"]
+        return [(tmp_path / "convert" / f"{name}.json").stat().st_mtime_ns for name in "ab"]
 
     first = stamps()
     assert stamps() == first

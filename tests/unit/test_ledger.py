@@ -1,11 +1,12 @@
 import shutil
 from functools import partial
+from pathlib import Path
 
 import pytest
 from ledger_cases import Bench, work
 
 from segmake.errors import CasesFailed, InputError
-from segmake.ledger import Item, Shard, attempt, damaged_files, read_record
+from segmake.ledger import Item, Outcome, Shard, attempt, damaged_files, read_record
 from segmake.tables import hash_path, read_table
 
 
@@ -203,3 +204,20 @@ def test_no_record_is_explained(tmp_path, text):
         (tmp_path / "a.json").write_text(text)
     with pytest.raises(InputError, match=r"a\.json"):
         read_record(tmp_path, "a")
+
+
+def test_a_file_that_would_not_change_keeps_its_time(tmp_path):
+    """Redoing a case because one of its files was lost leaves the other alone."""
+
+    def two(item: Item, scratch: Path) -> Outcome:
+        (scratch / f"{item.case}.txt").write_text("image")
+        (scratch / f"{item.case}_label.txt").write_text("label")
+        return Outcome(f"{item.case}.txt")
+
+    shard = Shard("convert", 1, tmp_path / "shard-00.tsv", {})
+    shard.run([Item("a", ("x",))], two)
+    kept = (tmp_path / "a_label.txt").stat().st_mtime_ns
+    (tmp_path / "a.txt").unlink()
+    shard.run([Item("a", ("x",))], two)
+    assert (tmp_path / "a.txt").read_text() == "image"
+    assert (tmp_path / "a_label.txt").stat().st_mtime_ns == kept

@@ -176,7 +176,7 @@ def test_training_cases_are_predicted_out_of_fold_and_others_by_all(tmp_path, st
 def test_a_second_run_does_nothing_and_a_new_fold_costs_its_cases(tmp_path, study, publish):
     def stamps(**changes) -> dict[str, int]:
         predict.run(a_job(tmp_path, study, **changes))
-        return {path.name[:-7]: path.stat().st_mtime_ns for path in (tmp_path / "predict").glob("*.nii.gz")}
+        return {path.stem: path.stat().st_mtime_ns for path in (tmp_path / "predict").glob("*.json")}
 
     first = stamps()
     assert set(first) == {"t0", "t1", "bare", "held", "fresh"}
@@ -272,3 +272,15 @@ def test_large_label_values_are_written_whole(tmp_path, publish):
     made = nib.load(tmp_path / "seg.nii.gz")
     assert made.get_data_dtype() == np.int16
     assert (np.asarray(made.dataobj) == 300).all()
+
+
+def test_channels_may_be_named_in_any_order():
+    channels = ["t1", "flair"]
+    named = [Path("flair=/a/f.nii"), Path("t1=/a/t=1.nii")]
+    assert predict._channel_files(named, channels) == [Path("/a/t=1.nii"), Path("/a/f.nii")]
+    assert predict._channel_files([Path("a"), Path("b")], channels) == [Path("a"), Path("b")]
+    assert predict._channel_files([Path("a")], channels) == [Path("a"), Path("a")]
+    with pytest.raises(InputError, match=r"takes 2 channels \(t1, flair\), got 3"):
+        predict._channel_files([Path("a"), Path("b"), Path("c")], channels)
+    with pytest.raises(InputError, match="names t1, t2, but the model takes t1, flair"):
+        predict._channel_files([Path("t1=a"), Path("t2=b")], channels)

@@ -85,7 +85,7 @@ def test_prediction_without_snakemake_is_the_same_label_map(finished: Experiment
     row = read_table(finished.folder / "cases.tsv")[0]
     command = [sys.executable, "-m", "segmake.cli", "predict", "--output", str(tmp_path / "seg.nii.gz")]
     command += ["--model", str(finished.results / "train/unet/fold-0/model.pt"), "--image"]
-    command += [row[channel] for channel in ("t1", "t1ce", "t2", "flair")]
+    command += [f"{channel}={row[channel]}" for channel in ("t1", "t1ce", "t2", "flair")]
     subprocess.run(command, check=True, capture_output=True)
     expected = nib.load(finished.results / f"predict/unet/{row['case']}.nii.gz")
     np.testing.assert_array_equal(nib.load(tmp_path / "seg.nii.gz").dataobj, expected.dataobj)

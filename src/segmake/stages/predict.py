@@ -62,20 +62,33 @@ def _predict_scan(job: PredictJob, models: list[TrainedModel]) -> None:
     """Predict one scan given as files and write one label map."""
     if not job.output.name.endswith(NIFTI):
         raise InputError(f"a label map is written as {' or '.join(NIFTI)}, got {job.output}; rename it")
-    channels = list(models[0].plan.channels)
-    if len(job.image) not in (1, len(channels)):
-        raise InputError(
-            f"the model takes {len(channels)} channels ({', '.join(channels)}), got {len(job.image)} "
-            "images; give one file per channel in this order"
-        )
-    paths = job.image * len(channels) if len(job.image) == 1 else job.image
+    paths = _channel_files(job.image, list(models[0].plan.channels))
     image, source = read_channels(paths, tolerance_mm=1e-2)
     labels = predict_volume(image, Ensemble(models, job))
     native = from_canonical(Volume(_smallest(labels), image.affine), source.affine)
     scratch = job.output.with_name(f".{os.getpid()}.{job.output.name}")
-    write_nifti(scratch, native, read_geometry(job.image[0]))
+    write_nifti(scratch, native, read_geometry(paths[0]))
     scratch.replace(job.output)
     log.info("%s: %s", job.output, _volumes(labels, image, models[0]))
+
+
+def _channel_files(images: list[Path], channels: list[str]) -> list[Path]:
+    """File of each channel in the model's order: files in that order, `name=file` in any, or one for all."""
+    if len(images) == 1 and len(channels) > 1:
+        return images * len(channels)
+    named = dict(str(image).partition("=")[::2] for image in images)
+    if set(named) == set(channels):
+        return [Path(named[channel]) for channel in channels]
+    if set(named) & set(channels):
+        raise InputError(
+            f"--image names {', '.join(named)}, but the model takes {', '.join(channels)}; name each once"
+        )
+    if len(images) != len(channels):
+        raise InputError(
+            f"the model takes {len(channels)} channels ({', '.join(channels)}), got {len(images)} "
+            "images; give one file per channel in this order, or as channel=file in any"
+        )
+    return images
 
 
 def _predict_table(job: PredictJob, table: Path, loaded: list[_Loaded]) -> None:

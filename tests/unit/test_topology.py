@@ -32,12 +32,12 @@ def test_the_number_of_stages_can_be_limited() -> None:
 
 
 def test_a_patch_too_small_to_halve() -> None:
-    assert choose_topology((7, 7, 7), (1, 1, 1)) == Topology(((1, 1, 1),), ((3, 3, 3),))
+    assert choose_topology((3, 3, 3), (1, 1, 1)) == Topology(((1, 1, 1),), ((3, 3, 3),))
 
 
 def test_one_long_axis_alone_is_halved_only_while_it_is_long() -> None:
-    assert choose_topology((12, 4, 4), (1, 1, 1)).divisor == (2, 1, 1)
-    assert choose_topology((11, 4, 4), (1, 1, 1)).divisor == (1, 1, 1)
+    assert choose_topology((12, 4, 4), (1, 1, 1), stages=5).divisor == (2, 1, 1)
+    assert choose_topology((11, 4, 4), (1, 1, 1), stages=5).divisor == (1, 1, 1)
 
 
 def test_kernels_follow_pinned_strides_and_stay_three() -> None:
@@ -51,3 +51,9 @@ def test_divides() -> None:
     assert topology.divides((8, 12, 6))
     assert not topology.divides((8, 12, 7))
     assert topology.round_up((7, 9, 7)) == (8, 12, 8)
+
+
+def test_a_small_patch_still_gets_three_stages():
+    assert choose_topology((10, 10, 10), (1.0, 1.0, 1.0)).divisor == (4, 4, 4)
+    assert len(choose_topology((10, 10, 10), (1.0, 1.0, 1.0)).strides) == 3
+    assert len(choose_topology((64, 64, 64), (1.0, 1.0, 1.0)).strides) == 5

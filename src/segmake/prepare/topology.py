@@ -15,6 +15,8 @@ from segmake.plan import Spacing, Triple
 
 SMALLEST = 4
 """Voxels an axis keeps at the coarsest stage."""
+LEAST_STAGES = 3
+"""Resolution stages of a U-Net at the least (DynUNet takes no fewer); a small patch is halved further."""
 COARSE = 2.0
 """Ratio to the finest spacing from which an axis is coarse."""
 
@@ -44,19 +46,27 @@ class Topology:
 
 def choose_topology(patch: Sequence[int], spacing_mm: Spacing, stages: int | None = None) -> Topology:
     """Strides and kernels for a patch, at most `stages` resolution stages."""
+    strides = _strides(patch, spacing_mm, stages, SMALLEST)
+    if stages is None and len(strides) < LEAST_STAGES:
+        strides = _strides(patch, spacing_mm, LEAST_STAGES, SMALLEST // 2)
+    return Topology(tuple(strides), choose_kernels(strides, spacing_mm))
+
+
+def _strides(patch: Sequence[int], spacing_mm: Spacing, stages: int | None, smallest: int) -> list[Triple]:
+    """Halve while axes keep `smallest` voxels, up to a number of stages."""
     size, spacing = list(patch), list(spacing_mm)
     strides: list[Triple] = [(1, 1, 1)]
     while stages is None or len(strides) < stages:
-        long = [axis for axis in range(3) if size[axis] >= 2 * SMALLEST]
+        long = [axis for axis in range(3) if size[axis] >= 2 * smallest]
         finest = min((spacing[axis] for axis in long), default=0.0)
         pooled = [axis for axis in long if spacing[axis] < COARSE * finest]
-        if not pooled or (len(pooled) == 1 and size[pooled[0]] < 3 * SMALLEST):
+        if not pooled or (len(pooled) == 1 and size[pooled[0]] < 3 * smallest):
             break
         x, y, z = (2 if axis in pooled else 1 for axis in range(3))
         strides.append((x, y, z))
         size = [math.ceil(n / s) for n, s in zip(size, strides[-1], strict=True)]
         spacing = [mm * s for mm, s in zip(spacing, strides[-1], strict=True)]
-    return Topology(tuple(strides), choose_kernels(strides, spacing_mm))
+    return strides
 
 
 def choose_kernels(strides: Sequence[Triple], spacing_mm: Spacing) -> tuple[Triple, ...]:

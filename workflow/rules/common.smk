@@ -4,7 +4,6 @@ Parsed again in every cluster job: nothing heavy is imported here.
 """
 
 import hashlib
-import json
 import os
 import sys
 from pathlib import Path
@@ -44,12 +43,10 @@ for case in DATASET.cases:
 SHARDS = sorted(CASES)
 BATCH = ["--on_error", SETTINGS.on_error] if SETTINGS.on_error != "stop" else []
 SEED = ["--seed", str(SETTINGS.seed)] if SETTINGS.seed else []
-MEANING = [
-    word
-    for name in ("channels", "labels", "regions")
-    if getattr(DATASET, name)
-    for word in (f"--{name}", json.dumps(getattr(DATASET, name), separators=(",", ":")))
-]
+MEANT = DATA.model_copy(
+    update={"channels": DATASET.channels, "labels": DATASET.labels, "regions": DATASET.regions}
+)
+MEANING = flags(MEANT, leave_out=("cases", "layout", "root", "label_map"))
 
 
 wildcard_constraints:
@@ -66,18 +63,8 @@ def phantom_table(wildcards):
 def data_flags(wildcards):
     """Where a convert shard finds its cases."""
     if DATA.layout == "phantom":
-        source = ["--cases", f"phantom/shard-{wildcards.shard}.tsv"]
-    else:
-        source = flags(DATA, leave_out=("channels", "labels", "regions", "label_map"))
-        source += ["--shard", str(int(wildcards.shard)), "--shards", str(SETTINGS.shards)]
-    return (
-        source
-        + MEANING
-        + flags(
-            DATA.model_copy(update={"cases": None, "root": None, "layout": None}),
-            leave_out=("channels", "labels", "regions"),
-        )
-    )
+        return ["--cases", f"phantom/shard-{wildcards.shard}.tsv", *flags(MEANT, leave_out=("layout",))]
+    return [*flags(MEANT), "--shard", str(int(wildcards.shard)), "--shards", str(SETTINGS.shards)]
 
 
 def source_digest(wildcards):

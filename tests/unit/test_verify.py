@@ -4,8 +4,9 @@ import pytest
 
 from segmake.cli import main
 from segmake.errors import InputError
-from segmake.jobs import VerifyJob
+from segmake.jobs import PlanJob, VerifyJob
 from segmake.ledger import Item, Outcome, Shard
+from segmake.provenance import write_manifest
 from segmake.stages.verify import DamagedFiles, run
 from segmake.tables import write_text
 
@@ -89,7 +90,7 @@ def test_a_stage_folder_alone_can_be_checked(results):
         run(VerifyJob(folder=results / "convert"))
 
 
-def test_failed_cases_are_not_missing(tmp_path):
+def test_failed_cases_are_not_missing(tmp_path, caplog):
     def fail_b(item: Item, scratch: Path) -> Outcome:
         if item.case == "b":
             raise InputError("broken")
@@ -97,15 +98,29 @@ def test_failed_cases_are_not_missing(tmp_path):
 
     shard = Shard("convert", 1, tmp_path / "shard-00.tsv", {}, on_error="exclude")
     shard.run([Item(name, ()) for name in "abc"], fail_b)
-    run(VerifyJob(folder=tmp_path))
+    with caplog.at_level("INFO", logger="segmake"):
+        run(VerifyJob(folder=tmp_path))
+    assert "2 records, all files intact" in caplog.text
 
 
-def test_running_the_stage_again_mends(results):
+def test_running_the_stage_again_mends(results, caplog):
     (results / "convert" / "b.txt").write_text("damaged")
     Shard("convert", 1, results / "convert" / "shard-00.tsv", {}).run(
         [Item(n, ("key",)) for n in "abc"], make
     )
+    with caplog.at_level("INFO", logger="segmake"):
+        run(VerifyJob(folder=results))
+    assert "all files intact" in caplog.text
+
+
+def test_a_changed_plan_or_model_is_named_from_its_manifest(results):
+    plan = results / "plan" / "plan.json"
+    write_text(plan, "{}")
+    write_manifest("plan", PlanJob(output=plan), 1.0)
     run(VerifyJob(folder=results))
+    write_text(plan, "{ }")
+    with pytest.raises(DamagedFiles, match=r"plan\.json \(plan\)"):
+        run(VerifyJob(folder=results))
 
 
 @pytest.mark.parametrize("folder", [".", "plan", "nowhere"])

@@ -104,3 +104,17 @@ def test_a_sheet_that_is_not_there_is_named(tmp_path: Path) -> None:
     data = DataSettings(cases=tmp_path / "gone.tsv", channels={"t1": "mr"})
     with pytest.raises(InputError, match=r"gone\.tsv cannot be read"):
         load_dataset(data, PHANTOMS)
+
+
+@pytest.mark.parametrize(
+    ("labels", "regions", "sentence"),
+    [
+        ({"core": 1, "rim": 2}, {"core": [1, 2]}, "'core' names a label and a region"),
+        ({"mean": 1}, {}, "'mean' is what the mean over labels is called"),
+        ({"core": 1}, {"mean": [1]}, "'mean' is what the mean over labels is called"),
+    ],
+)
+def test_scores_need_names_of_their_own(sheet: Path, labels, regions, sentence) -> None:
+    data = DataSettings(cases=sheet, channels={"t1": "mr"}, labels=labels, regions=regions)
+    with pytest.raises(ConfigError, match=sentence):
+        load_dataset(data, PHANTOMS)

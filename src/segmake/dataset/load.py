@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def load_dataset(data: DataSettings, phantoms: PhantomSettings) -> Dataset:
         raise ConfigError(
             f"data.regions list {sorted(unknown)}, which data.labels {dict(labels)} do not; add them"
         )
+    _check_meaning(labels, regions)
     cases = [_with_channels(case, list(channels)) for case in found.cases]
     return Dataset(cases, dict(channels), dict(labels), dict(regions))
 
@@ -63,6 +65,14 @@ def _check_names(names: set[str]) -> None:
                 )
         if name.startswith("shard-"):
             raise InputError(f"case '{name}' is called like a table of segmake; rename it")
+
+
+def _check_meaning(labels: Mapping[str, int], regions: Mapping[str, list[int]]) -> None:
+    """Scores are told apart by the name of their label or region."""
+    if both := sorted(set(labels) & set(regions)):
+        raise ConfigError(f"'{both[0]}' names a label and a region; give the region another name")
+    if "mean" in {*labels, *regions}:
+        raise ConfigError("'mean' is what the mean over labels is called; give that label another name")
 
 
 def _with_channels(case: Case, channels: list[str]) -> Case:

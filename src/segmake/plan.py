@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from segmake.errors import InputError
 from segmake.settings import Modality, Section
+from segmake.tables import write_text
 
 Triple = tuple[int, int, int]
 Spacing = tuple[float, float, float]
@@ -95,8 +96,8 @@ class Plan(Section):
         return [[float(index in head) for head in self.heads] for index in range(len(self.label_values))]
 
     def save(self, path: Path) -> None:
-        """Write as indented JSON."""
-        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        """Write as indented JSON, whole or not at all."""
+        write_text(path, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Plan:

@@ -71,6 +71,11 @@ def read_cases(tables: Iterable[Path]) -> list[Row]:
     return sorted(rows, key=lambda row: row["case"])
 
 
+def is_training(row: Row) -> bool:
+    """Whether a row of a convert table is a case to learn from: of the split `train`, with a label map."""
+    return row["split"] == "train" and bool(row["label"])
+
+
 def hash_path(path: Path) -> str:
     """SHA-256 of a file's content, or of a folder's files in name order."""
     try:

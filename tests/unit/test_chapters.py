@@ -1,27 +1,18 @@
 import numpy as np
 import pytest
+from plan_cases import small_plan
 
 from segmake.errors import InputError
 from segmake.figures.chapters import Look, Material, Views, chapters
 from segmake.figures.page import Facts, Note, Picture
 from segmake.figures.records import Score, Summary
 from segmake.figures.sections import Failure
-from segmake.plan import Normalisation, Plan
 
-PLAN = Plan(
+PLAN = small_plan(
     channels={"t1": "mr", "flair": "mr"},
     labels={"core": 1},
     regions={"whole": [1]},
-    spacing_mm=(1, 1, 1),
-    patch=(8, 8, 8),
-    batch=1,
-    features=[8],
-    kernels=[(3, 3, 3)],
-    strides=[(1, 1, 1)],
-    normalisation={"t1": Normalisation(scheme="zscore")},
-    crop="none",
     folds={"a": 0, "b": 0, "c": 1},
-    median_shape=(8, 8, 8),
 )
 ORDER = ["summary", "failures", "data", "plan", "training", "scores", "examples", "run", "again"]
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 import torch
-from learning_cases import small_plan
+from plan_cases import small_plan
 
 from segmake.errors import InputError
 from segmake.learning.checkpoint import FORMAT, TrainedModel, load_model, read, save_model, versions, write

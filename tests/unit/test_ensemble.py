@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from learning_cases import small_plan
+from plan_cases import small_plan
 from torch import nn
 
 from segmake.errors import InputError

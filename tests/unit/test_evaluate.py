@@ -2,10 +2,10 @@ import logging
 
 import numpy as np
 import pytest
+from plan_cases import small_plan
 
 from segmake.errors import CasesFailed
 from segmake.jobs import EvaluateJob
-from segmake.plan import Normalisation, Plan
 from segmake.stages import evaluate
 from segmake.tables import read_table, write_table
 from segmake.volume.geometry import from_canonical, to_canonical
@@ -29,20 +29,7 @@ def labels(shift=0):
 def plan(tmp_path):
     path = tmp_path / "plan" / "plan.json"
     path.parent.mkdir()
-    Plan(
-        channels={"t1": "mr"},
-        labels=LABELS,
-        regions=REGIONS,
-        spacing_mm=(1, 1, 1),
-        patch=(8, 8, 8),
-        batch=1,
-        features=[8],
-        kernels=[(3, 3, 3)],
-        strides=[(1, 1, 1)],
-        normalisation={"t1": Normalisation(scheme="zscore")},
-        crop="none",
-        median_shape=(14, 12, 10),
-    ).save(path)
+    small_plan(labels=LABELS, regions=REGIONS, median_shape=(14, 12, 10)).save(path)
     return path
 
 

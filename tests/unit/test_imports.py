@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "device": {"errors"},
     "settings": {"errors"},
     "tables": {"errors"},
-    "plan": {"settings", "errors"},
+    "plan": {"settings", "tables", "errors"},
     "jobs": {"settings"},
     "configuration": {"settings", "errors"},
     "documentation": {"settings", "tables"},

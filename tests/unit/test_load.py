@@ -118,3 +118,16 @@ def test_scores_need_names_of_their_own(sheet: Path, labels, regions, sentence) 
     data = DataSettings(cases=sheet, channels={"t1": "mr"}, labels=labels, regions=regions)
     with pytest.raises(ConfigError, match=sentence):
         load_dataset(data, PHANTOMS)
+
+
+def test_channels_of_one_file_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text(
+        '{"modality": {"0": "T1", "1": "FLAIR"}, "labels": {"0": "background", "1": "core"},'
+        ' "training": [{"image": "a.nii.gz", "label": "a_seg.nii.gz"}]}',
+        encoding="utf-8",
+    )
+    settings = {"layout": "msd", "root": tmp_path}
+    found = load_dataset(DataSettings(**settings, channels={"t1": "mr", "flair": "mr"}), PHANTOMS)
+    assert list(found.channels) == ["t1", "flair"]
+    with pytest.raises(ConfigError, match="in the file's order: t1, flair"):
+        load_dataset(DataSettings(**settings, channels={"flair": "mr", "t1": "mr"}), PHANTOMS)

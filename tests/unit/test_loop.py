@@ -7,7 +7,8 @@ import threading
 import numpy as np
 import pytest
 import torch
-from learning_cases import ball, small_plan
+from learning_cases import ball
+from plan_cases import small_plan
 
 from segmake.errors import InputError, SegmakeError
 from segmake.learning import loop

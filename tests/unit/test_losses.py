@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from learning_cases import small_plan
+from plan_cases import small_plan
 
 from segmake.learning.losses import Loss, members, shrink, weights
 

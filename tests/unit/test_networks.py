@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from learning_cases import small_plan
+from plan_cases import small_plan
 
 from segmake.errors import ConfigError
 from segmake.learning.networks import build, check, logits

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from learning_cases import small_plan
+from plan_cases import small_plan
 from scan_cases import grid, sheet, world_mm, write
 from threadpoolctl import threadpool_info
 from torch import nn

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from learning_cases import small_plan
+from plan_cases import small_plan
 
 from segmake.inference.restore import restore_labels
 from segmake.prepare.case import class_index, prepare

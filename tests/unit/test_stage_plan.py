@@ -43,6 +43,7 @@ def tables(folder: Path, count: int = 12) -> list[Path]:
         {"case": "bare", "status": "ok", "group": "bare", "site": "", "split": "train", "label": ""},
     ]
     for i, row in enumerate(rows):
+        row["path"] = f"{row['case']}.nii.gz"
         record: dict[str, Any] = {
             "case": row["case"],
             "stage": "convert",

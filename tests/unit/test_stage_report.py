@@ -6,11 +6,11 @@ import re
 import nibabel as nib
 import numpy as np
 import pytest
+from plan_cases import small_plan
 
 from segmake.errors import InputError
 from segmake.figures.records import number
 from segmake.jobs import ReportJob
-from segmake.plan import Normalisation, Plan
 from segmake.stages import report
 from segmake.tables import read_table, write_table
 
@@ -83,20 +83,7 @@ def job(tmp_path_factory):
     run.mkdir(parents=True)
     (run / "history.csv").write_text("step,minutes,lr,loss,val_dice\n1,0.1,0.01,2.0,\n2,0.2,0.01,1.0,0.5\n")
     (run / "model.manifest.json").write_text("{damaged")
-    plan = Plan(
-        channels={"t1": "mr"},
-        labels={"core": 1},
-        spacing_mm=(1, 1, 1),
-        patch=(8, 8, 8),
-        batch=1,
-        features=[8],
-        kernels=[(3, 3, 3)],
-        strides=[(1, 1, 1)],
-        normalisation={"t1": Normalisation(scheme="zscore")},
-        crop="none",
-        folds={},
-        median_shape=(12, 14, 10),
-    )
+    plan = small_plan(labels={"core": 1}, folds={}, median_shape=(12, 14, 10))
     (root / "plan").mkdir()
     plan.save(root / "plan/plan.json")
     return ReportJob(

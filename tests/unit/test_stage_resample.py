@@ -5,10 +5,11 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from plan_cases import small_plan
 
 from segmake.errors import CasesFailed, ConfigError
 from segmake.jobs import ResampleJob
-from segmake.plan import Normalisation, Plan
+from segmake.plan import Normalisation
 from segmake.stages.resample import run
 from segmake.tables import read_cases, read_table, write_table
 from segmake.volume.store import load_array
@@ -37,22 +38,10 @@ def a_folder(folder: Path, count: int = 3) -> Path:
 
 
 def a_job(folder: Path, **plan: Any) -> ResampleJob:
-    base: dict[str, Any] = {
-        "channels": {"t1": "mr"},
-        "labels": {"lesion": 4},
-        "spacing_mm": (1.0, 1.0, 1.0),
-        "patch": (16, 16, 16),
-        "batch": 2,
-        "features": [8, 16],
-        "kernels": [(3, 3, 3)] * 2,
-        "strides": [(1, 1, 1), (2, 2, 2)],
-        "normalisation": {"t1": Normalisation(scheme="zscore")},
-        "crop": "nonzero",
-        "median_shape": (15, 18, 32),
-    }
+    base: dict[str, Any] = {"labels": {"lesion": 4}, "crop": "nonzero", "median_shape": (15, 18, 32)}
     (folder / "convert").mkdir(exist_ok=True)
     table = folder / "convert" / "shard-00.tsv"
-    Plan(**(base | plan)).save(folder / "plan.json")
+    small_plan(**(base | plan)).save(folder / "plan.json")
     return ResampleJob(
         table=table if table.exists() else a_folder(folder / "convert"),
         plan=folder / "plan.json",

@@ -3,7 +3,8 @@ import logging
 
 import pytest
 import torch
-from learning_cases import ball, small_plan
+from learning_cases import ball
+from plan_cases import small_plan
 
 from segmake.errors import InputError
 from segmake.jobs import TrainJob

@@ -6,7 +6,7 @@ import pytest
 
 from segmake import tables
 from segmake.errors import InputError
-from segmake.tables import hash_path, read_cases, read_table, write_table, write_text
+from segmake.tables import hash_path, is_training, read_cases, read_table, write_table, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -123,3 +123,11 @@ def test_hash_of_a_folder_depends_on_names_and_contents_alone(tmp_path):
 def test_a_missing_path_is_explained(tmp_path):
     with pytest.raises(InputError, match="nothing cannot be read: No such file"):
         hash_path(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("split", "label", "learns"),
+    [("train", "a.nii.gz", True), ("train", "", False), ("test", "a.nii.gz", False)],
+)
+def test_cases_to_learn_from_are_labelled_training_cases(split, label, learns):
+    assert is_training({"split": split, "label": label}) is learns

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from learning_cases import ball, small_plan
+from learning_cases import ball
+from plan_cases import small_plan
 from torch import nn
 
 from segmake.learning.sampling import Case

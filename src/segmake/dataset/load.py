@@ -77,6 +77,12 @@ def _check_meaning(labels: Mapping[str, int], regions: Mapping[str, list[int]]) 
 
 def _with_channels(case: Case, channels: list[str]) -> Case:
     """Put a case's channels in the configured order; a single channel may be renamed."""
+    shares_a_file = len(set(case.channels.values())) < len(case.channels)
+    if shares_a_file and channels != list(case.channels):
+        raise ConfigError(
+            f"one file holds several channels of case {case.name}; data.channels must name all of them in "
+            f"the file's order: {', '.join(case.channels)}"
+        )
     if set(channels) <= set(case.channels):
         return replace(case, channels={name: case.channels[name] for name in channels})
     if len(channels) == len(case.channels) == 1:

@@ -61,9 +61,8 @@ def slide(data: Array, network: Network, patch: Sequence[int], overlap: float, b
         logits = network(np.stack([padded[(slice(None), *box)] for box in boxes]))
         if result is None:
             result = np.zeros((logits.shape[1], *padded.shape[1:]), dtype=np.float32)
-            weighted = np.empty(
-                logits.shape[1:], dtype=np.float32
-            )  # kept: new memory costs as much as adding
+            # One buffer for all windows: new memory would cost as much as the adding.
+            weighted = np.empty(logits.shape[1:], dtype=np.float32)
         for box, window in zip(boxes, logits, strict=True):
             result[(slice(None), *box)] += np.multiply(window, weights, out=weighted)
             total[box] += weights

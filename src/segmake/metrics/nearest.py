@@ -1,7 +1,7 @@
 """How far points of a grid are from the nearest point of a set, exactly, by the cheaper of two ways.
 
 A distance map costs the same whatever it holds; a search tree costs by the number of points. Where a few
-stray voxels stretch the box over the whole image, the tree is ten times faster; on filled boxes the map is,
+stray voxels stretch the box over the whole image, the tree is much faster; on filled boxes the map is,
 and it has no bad case (points at equal distance from a whole surface defeat a tree). Both are exact, the map
 in single precision.
 """

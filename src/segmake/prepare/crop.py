@@ -53,7 +53,7 @@ def crop(data: Array, box: Box) -> Array:
 
 def fill_holes(mask: Array) -> Array:
     """The mask and the cavities that it encloses (background that faces never connect to the border)."""
-    import cc3d  # 100x faster than iterated dilation on a head
+    import cc3d  # much faster than iterated dilation
 
     background, count = cc3d.connected_components(~mask, connectivity=6, return_N=True)
     outside = np.zeros(count + 1, dtype=bool)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from segmake.ledger import read_record
 from segmake.plan import Plan
 from segmake.prepare.fingerprint import Fingerprint
 from segmake.prepare.planning import Task, make_plan
-from segmake.tables import Row, read_table, write_text
+from segmake.tables import Row, is_training, read_cases
 
 HIDDEN = ("channels", "labels", "regions", "folds", "reasons")
 """Fields shown in a form of their own."""
@@ -28,15 +29,9 @@ def run(job: PlanJob) -> None:
     if job.show:
         sys.stdout.write(format_plan(Plan.load(job.output)))
         return
-    rows: list[Row] = []
-    fingerprints: list[Fingerprint] = []
-    for table in job.tables:
-        for row in read_table(table):
-            if row["status"] == "ok" and row["split"] == "train" and row["label"]:
-                rows.append(row)
-                fingerprints.append(read_record(table.parent, row["case"])["details"]["fingerprint"])
-    order = sorted(range(len(rows)), key=lambda i: rows[i]["case"])
-    rows, fingerprints = [rows[i] for i in order], [fingerprints[i] for i in order]
+    rows = [row for row in read_cases(job.tables) if is_training(row)]
+    records = [read_record(Path(row["path"]).parent, row["case"]) for row in rows]
+    fingerprints: list[Fingerprint] = [record["details"]["fingerprint"] for record in records]
     task = Task(dict(job.channels), dict(job.labels), dict(job.regions), job.order)
     plan = make_plan(job, task, fingerprints)
     cases, groups = [row["case"] for row in rows], [row["group"] or row["case"] for row in rows]
@@ -47,7 +42,7 @@ def run(job: PlanJob) -> None:
         "balanced by site, labels present and tercile of foreground volume."
     )
     plan = plan.model_copy(update={"folds": folds, "reasons": plan.reasons | {"folds": reason}})
-    write_text(job.output, plan.model_dump_json(indent=2) + "\n")
+    plan.save(job.output)
 
 
 def _strata(rows: list[Row], fingerprints: list[Fingerprint]) -> list[str]:

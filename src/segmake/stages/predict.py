@@ -25,7 +25,7 @@ from segmake.learning.checkpoint import TrainedModel, load_model
 from segmake.ledger import Item, Outcome, Shard, read_record
 from segmake.prepare.case import prepare
 from segmake.settings import PredictSettings
-from segmake.tables import Row, hash_path, read_cases
+from segmake.tables import Row, hash_path, is_training, read_cases
 from segmake.volume.channels import read_channels
 from segmake.volume.geometry import from_canonical
 from segmake.volume.nifti import read_geometry, write_nifti
@@ -107,7 +107,7 @@ def _predict_table(job: PredictJob, table: Path, loaded: list[_Loaded]) -> None:
 
 def _unbiased(row: Row, loaded: list[_Loaded]) -> list[_Loaded]:
     """The models that may predict a case: all of them unless they could have trained on it."""
-    if row["split"] != "train" or not row["label"]:
+    if not is_training(row):
         return loaded
     return [entry for entry in loaded if row["case"] in entry.model.validation]
 
@@ -115,19 +115,17 @@ def _unbiased(row: Row, loaded: list[_Loaded]) -> list[_Loaded]:
 def _predict_case(item: Item, scratch: Path, job: PredictJob, loaded: list[_Loaded], table: Path) -> Outcome:
     row: Row = item.payload
     models = [entry.model for entry in _unbiased(row, loaded)]
-    image = read_volume(
-        Path(row["path"])
-    )  # canonical since convert; asking again could flip a 45 degree grid
+    # Canonical since convert; asking again could flip a grid at 45 degrees.
+    image = read_volume(Path(row["path"]))
     labels = predict_volume(image, Ensemble(models, job))
     details = read_record(table.parent, item.case)["details"]
     affine: Affine = np.array(details["source_affine"])
     native = from_canonical(Volume(_smallest(labels), image.affine), affine)
     name = f"{item.case}.nii.gz"
     write_nifti(scratch / name, native, details["source_header"])
-    out_of_fold = row["split"] == "train" and row["label"]
     columns = {
         "split": row["split"],
-        "fold": str(models[0].fold) if out_of_fold else "",
+        "fold": str(models[0].fold) if is_training(row) else "",
         "models": str(len(models)),
     }
     return Outcome(name, columns)

@@ -18,7 +18,7 @@ from segmake.jobs import ResampleJob
 from segmake.ledger import Item, Outcome, Shard
 from segmake.plan import Plan
 from segmake.prepare.case import foreground_locations, prepare, prepare_label
-from segmake.tables import Row, read_cases
+from segmake.tables import Row, is_training, read_cases
 from segmake.volume.read import read_volume
 from segmake.volume.store import save_array
 from segmake.volume.volume import Array
@@ -37,7 +37,7 @@ def run(job: ResampleJob) -> None:
         raise ConfigError(
             f"the plan was made with resample.order {plan.order}, got {job.order}; run `segmake plan` again"
         )
-    rows = [row for row in read_cases([job.table]) if row["split"] == "train" and row["label"]]
+    rows = [row for row in read_cases([job.table]) if is_training(row)]
     items = [Item(row["case"], (row["key"],), row) for row in rows]
     shard = Shard("resample", VERSION, job.output, _settings(job, plan), job.threads, job.on_error)
     with threadpool_limits(1):  # one process per thread; the pool inherits this

@@ -19,7 +19,7 @@ def save_array(path: Path, data: Array) -> None:
     """Write an array as one compressed file (`.b2nd`).
 
     Spatial axes are cut into chunks of 64 and blocks of 16 voxels so that a patch touches few blocks.
-    LZ4 rather than ZSTD: a patch of a head is read three times faster, the file is a third larger.
+    LZ4 rather than ZSTD: patches are read faster, files are somewhat larger.
     The bytes depend on the data alone (a file would record the number of threads, so there is one).
     """
     spatial = min(3, data.ndim) if data.ndim >= 3 else 0

@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plan_cases import small_plan
 
 from segmake.errors import GeometryError, InputError
 from segmake.plan import Normalisation, Plan

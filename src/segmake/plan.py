@@ -6,6 +6,7 @@ scan and what its outputs mean.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,21 @@ class Normalisation(Section):
     mean: float = 0.0
     std: float = 1.0
     masked: bool = False
+
+
+def find_heads(labels: Mapping[str, int], regions: Mapping[str, list[int]]) -> list[tuple[int, ...]]:
+    """The class indices (0 background, i + 1 the i-th label) each output channel of a network answers for.
+
+    Without regions: one softmax channel per class, background first. With regions: one sigmoid channel per
+    region, and one more for each label that the regions alone cannot tell from another.
+    """
+    values = [0, *labels.values()]
+    if not regions:
+        return [(index,) for index in range(len(values))]
+    found = [tuple(sorted(values.index(v) for v in region)) for region in regions.values()]
+    codes = [tuple(index in region for region in found) for index in range(len(values))]
+    singles = [(index,) for index in range(1, len(values)) if codes.count(codes[index]) > 1]
+    return found + [single for single in singles if single not in found]
 
 
 class Plan(Section):
@@ -68,19 +84,8 @@ class Plan(Section):
 
     @property
     def heads(self) -> list[tuple[int, ...]]:
-        """The class indices each output channel of the network answers for.
-
-        Without regions: one softmax channel per class, background first. With regions: one sigmoid
-        channel per region, and one more for each label that the regions alone cannot tell from another.
-        """
-        values = self.label_values
-        if not self.regions:
-            return [(index,) for index in range(len(values))]
-        regions = [tuple(sorted(values.index(v) for v in r)) for r in self.regions.values()]
-        codes = {i: tuple(i in region for region in regions) for i in range(len(values))}
-        shared = list(codes.values())
-        singles = [(i,) for i in range(1, len(values)) if shared.count(codes[i]) > 1]
-        return regions + [single for single in singles if single not in regions]
+        """The class indices each output channel of the network answers for; see `find_heads`."""
+        return find_heads(self.labels, self.regions)
 
     @property
     def sigmoid(self) -> bool:

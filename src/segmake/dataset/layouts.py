@@ -136,9 +136,8 @@ def _brats_folders(root: Path) -> dict[Path, dict[str, Path]]:
         stem = _stem(path)
         hit = next((name for name, pattern in BRATS_CHANNELS.items() if pattern.search(stem.lower())), None)
         if hit and path.name.endswith(SUFFIXES) and not path.name.startswith(".") and path.is_file():
-            own = (
-                path.parent.name == stem and path.parent != root
-            )  # the challenge of 2015 gives each file a folder of its own
+            # The challenge of 2015 gives each file a folder of its own.
+            own = path.parent.name == stem and path.parent != root
             folders.setdefault(path.parent.parent if own else path.parent, {}).setdefault(hit, path)
     return {folder: found for folder, found in sorted(folders.items()) if found.keys() - {"label"}}
 

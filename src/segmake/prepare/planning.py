@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from segmake.errors import ConfigError, InputError
-from segmake.plan import Normalisation, Plan, Spacing, Triple
+from segmake.plan import Normalisation, Plan, Spacing, Triple, find_heads
 from segmake.prepare.fingerprint import Fingerprint, pool_moments, pool_quantiles
 from segmake.prepare.fitting import Fit, fit_network
 from segmake.settings import Modality, PlanSettings
@@ -40,8 +40,8 @@ class Task:
 
     @property
     def heads(self) -> int:
-        """Output channels of the network (a region that does not cover all labels may add some)."""
-        return len(self.regions) or len(self.labels) + 1
+        """Output channels of the network."""
+        return len(find_heads(self.labels, self.regions))
 
 
 def make_plan(settings: PlanSettings, task: Task, fingerprints: Sequence[Fingerprint]) -> Plan:

@@ -119,7 +119,10 @@ def test_modalities_and_pins() -> None:
 
 def test_regions_decide_the_heads() -> None:
     assert Task({"t": "mr"}, {"a": 1, "b": 2, "c": 3}).heads == 4
-    assert Task({"t": "mr"}, {"a": 1, "b": 2, "c": 3}, {"all": [1, 2, 3], "core": [1]}).heads == 2
+    nested = {"all": [1, 2, 3], "core": [1, 3], "centre": [3]}
+    assert Task({"t": "mr"}, {"a": 1, "b": 2, "c": 3}, nested).heads == 3
+    # b and c are in the same regions, so each gets a head of its own
+    assert Task({"t": "mr"}, {"a": 1, "b": 2, "c": 3}, {"all": [1, 2, 3], "core": [1]}).heads == 4
 
 
 def test_what_cannot_be_planned() -> None:

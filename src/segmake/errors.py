@@ -4,6 +4,7 @@ SegmakeError            anything segmake says in one sentence; the command line 
 |- ConfigError          a setting is unknown, malformed or contradicts another
 |- InputError           a file or sheet is missing, unreadable or breaks a rule
 |- GeometryError        two grids that must agree do not
+|- CaseExcluded         a case cannot take part, and that is no failure; the others go on
 `- CasesFailed          some cases of a shard failed; the others are done and recorded
 """
 
@@ -25,6 +26,10 @@ class InputError(SegmakeError):
 
 class GeometryError(SegmakeError):
     """Two grids that must agree do not."""
+
+
+class CaseExcluded(SegmakeError):
+    """A case cannot take part (a label without an image, say); its shard goes on and names it."""
 
 
 class CasesFailed(SegmakeError):

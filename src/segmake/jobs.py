@@ -16,6 +16,7 @@ from segmake.settings import (
     ConvertSettings,
     DataSettings,
     EvaluateSettings,
+    Layout,
     Modality,
     OnError,
     Order,
@@ -52,12 +53,14 @@ class Sharded(Section):
 class IndexJob(Section):
     """Write the case sheet of a known folder layout."""
 
-    layout: CliPositionalArg[Literal["msd", "nnunet", "brats"]]
-    """Folder layout."""
+    layout: CliPositionalArg[Layout | Literal["sheet"]]
+    """Folder layout, or `sheet` for a case sheet that is to be checked."""
     root: CliPositionalArg[Path]
-    """Folder to index."""
+    """Folder to index, or the sheet."""
     output: Path | None = None
     """Sheet to write; standard output when absent."""
+    check: bool = False
+    """Open every file and say what would be repaired, excluded or stopped; write nothing but the sheet."""
 
 
 class PhantomJob(PhantomSettings, Sharded, Batch):

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segmake.errors import CasesFailed, InputError, SegmakeError
+from segmake.errors import CaseExcluded, CasesFailed, InputError, SegmakeError
 from segmake.progress import tell, track
 from segmake.tables import Row, hash_path, write_table, write_text
 
@@ -95,6 +95,8 @@ class Shard:
             place = f"{self.stage} {len(rows)}/{len(items)}"
             if row["status"] == "failed":
                 log.error("%s %s failed: %s", place, row["case"], note)
+            elif row["status"] == "excluded":
+                log.warning("%s %s is left out: %s", place, row["case"], note)
             else:
                 tell("%s %s %s", place, row["case"], "already done" if row.pop("skipped", "") else note)
         rows.sort(key=lambda row: row["case"])
@@ -158,6 +160,8 @@ def attempt(shard: Shard, item: Item, work: Work) -> Row:
         outcome = work(item, scratch)
         record = _publish(shard, item, key, outcome, started)
         return _row(record)
+    except CaseExcluded as error:
+        return _failed_row(item.case, str(error)) | {"status": "excluded"}
     except Exception as error:
         log.debug("%s %s", shard.stage, item.case, exc_info=True)
         reason = str(error) if isinstance(error, SegmakeError) else f"{type(error).__name__}: {error}"

@@ -23,6 +23,10 @@ from pydantic import (
 )
 
 Modality = Literal["ct", "mr", "pet", "xray", "other"]
+Layout = Literal[
+    "msd", "nnunet", "brats", "pairs", "luna16", "lidc", "bids", "dicom", "imagefolder", "inbreast"
+]
+"""Folder layouts that `segmake index` knows."""
 OnError = Literal["stop", "exclude"]
 Axis = Literal["x", "y", "z"]
 Order = Annotated[
@@ -42,8 +46,8 @@ class DataSettings(Section):
 
     cases: Path | None = None
     """Case sheet (TSV). Give either this or `layout`."""
-    layout: Literal["msd", "nnunet", "brats", "phantom"] | None = None
-    """Known folder layout to index in place instead of a sheet."""
+    layout: Literal["msd", "nnunet", "brats", "pairs", "bids", "phantom"] | None = None
+    """Folder layout to index in place instead of a sheet (the others: `segmake index` writes a sheet)."""
     root: Path | None = None
     """Folder that `layout` indexes."""
     channels: dict[str, Modality] = {}
@@ -90,15 +94,31 @@ class PhantomSettings(Section):
 class ConvertSettings(Section):
     """Any scan -> canonical NIfTI (RAS+, one grid per case, checked)."""
 
-    tolerance_mm: PositiveFloat = 1e-2
-    """Largest distance between corresponding grid corners of a case's files that counts as one grid."""
+    tolerance_mm: PositiveFloat = 0.05
+    """Grids of a case's files whose corners are this close count as one: snapped to the first, and logged."""
+    regrid: Literal["different", "always", "never"] = "different"
+    """Channels on another grid are resampled onto the first: those of another shape or spacing (different),
+    all (always; labels too, voted), or none: the case stops (never)."""
+    register: Literal["none", "rigid"] = "none"
+    """rigid: align the other channels to the first by a rigid registration (mutual information)."""
+    tilt: Literal["correct", "stop"] = "correct"
+    """DICOM gantry tilt: resample to an orthogonal grid, or stop the case."""
+    pseudonymise: Path | None = None
+    """Key file, kept outside the results (made when missing): case and group names become keyed hashes."""
+    dates: Literal["drop", "shift"] = "drop"
+    """DICOM dates in the sidecar: left out, or shifted by whole days, the same for all of a patient
+    (needs `pseudonymise`)."""
 
 
 class PlanSettings(Section):
     """Folds, grid, patch, network shape and normalisation; null lets the data decide."""
 
-    folds: int = Field(5, ge=2)
-    """Number of cross-validation folds (split by group, stratified)."""
+    folds: Annotated[int, Field(ge=2)] | Literal["leave-one-site-out"] = 5
+    """Number of cross-validation folds (split by group, stratified), or one fold per site."""
+    splits: Path | None = None
+    """Own folds: a TSV with columns case and fold, or a JSON list of {"train": [...], "val": [...]}."""
+    allow_duplicates: bool = False
+    """Go on although two cases hold the same voxels or a patient is in train and test."""
     budget: str = "8GB"
     """What one training step may cost: memory for a GPU ("8GB") or compute for a CPU ("100GFLOP")."""
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None

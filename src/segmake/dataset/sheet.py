@@ -28,6 +28,8 @@ class Case:
     split: str = "train"
     class_: str = ""
     extra: Mapping[str, str] | None = None
+    problem: str = ""
+    """Why a case that a layout found cannot take part: convert leaves it out with this sentence."""
 
     def sources(self) -> list[Path]:
         """Every file or folder this case is read from."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segmake.errors import GeometryError, InputError
+from segmake.volume.scan import Scan
 from segmake.volume.volume import Volume
 
 NIFTI = (".nii", ".nii.gz")
@@ -20,8 +21,13 @@ def read_volume(path: Path) -> Volume:
         InputError: the file is missing, damaged or of a format that is not known.
         GeometryError: it is no grid of three axes.
     """
+    return read_scan(path).volume
+
+
+def read_scan(path: Path) -> Scan:
+    """Read a volume with what its reader repaired or wondered about; see `read_volume`."""
     try:
-        return _read(path)
+        return Scan(_read(path))
     except GeometryError as error:
         raise GeometryError(f"{path} cannot be used: {error}; repair its header") from error
 

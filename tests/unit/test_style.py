@@ -4,7 +4,8 @@ import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
-from segmake.figures.style import DASHES, PALETTE, colour, house_style, to_png, to_svg
+from segmake.figures.palette import PALETTE
+from segmake.figures.style import DASHES, colour, house_style, to_png, to_svg
 
 
 def draw():

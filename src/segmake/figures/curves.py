@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from segmake.figures.style import DASHES, DOUBLE_COLUMN_INCHES, FAINT, INK, colour, house_style
+from segmake.figures.palette import FAINT, INK
+from segmake.figures.style import DASHES, DOUBLE_COLUMN_INCHES, colour, house_style
 from segmake.volume.volume import Array
 
 MANY_POINTS = 2000

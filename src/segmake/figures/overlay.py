@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from segmake.figures.style import DOUBLE_COLUMN_INCHES, INK, ON_IMAGE, house_style
+from segmake.figures.palette import INK, ON_IMAGE
+from segmake.figures.style import DOUBLE_COLUMN_INCHES, house_style
 from segmake.volume.volume import Array
 
 PLANES = (("Axial", 2, "RLAP"), ("Coronal", 1, "RLSI"), ("Sagittal", 0, "APSI"))

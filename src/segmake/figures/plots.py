@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from segmake.figures.palette import FAINT, INK
 from segmake.figures.records import METRICS, STATUSES, UNITLESS, Score, Summary
-from segmake.figures.style import DOUBLE_COLUMN_INCHES, FAINT, INK, colour, house_style
+from segmake.figures.style import DOUBLE_COLUMN_INCHES, colour, house_style
 from segmake.volume.volume import Array
 
 MANY_POINTS = 2000

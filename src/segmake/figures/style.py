@@ -1,8 +1,7 @@
 """One look for all figures, and the same bytes for the same figure.
 
-Colours: Okabe & Ito, Color Universal Design (2008), in an order whose neighbours differ in grey. Font: the
-one that matplotlib ships, so that text is laid out alike on every machine; in SVG it stays text (searchable,
-editable).
+Colours are those of `palette`. Font: the one that matplotlib ships, so that text is laid out alike on every
+machine; in SVG it stays text (searchable, editable).
 """
 
 from __future__ import annotations
@@ -16,13 +15,9 @@ from typing import Any
 import matplotlib.style
 from matplotlib.figure import Figure
 
-PALETTE = ("#0072B2", "#D55E00", "#56B4E9", "#009E73", "#E69F00", "#000000", "#CC79A7")
+from segmake.figures.palette import FAINT, GRID, INK, PALETTE
+
 DASHES = ("-", "--", "-.", ":")
-ON_IMAGE = ("#56B4E9", "#E69F00", "#F0E442", "#CC79A7", "#00C78F", "#FF7F50", "#FFFFFF")
-"""Brighter relatives of the palette, for lines on a dark image."""
-INK = "#222222"
-FAINT = "#767676"
-GRID = "#E3E3E3"
 DOUBLE_COLUMN_INCHES = 7.2
 
 HOUSE: dict[str, Any] = {

@@ -34,13 +34,28 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     for name in settings.models:
         if not MODEL_NAME.fullmatch(name):
             raise ConfigError(f"a model name is letters, digits and . _ -, got '{name}' in models; rename it")
-        folds, known = model_settings(settings, name).folds, settings.plan.folds
-        if max(folds) >= known:
-            raise ConfigError(
-                f"models.{name} trains folds {folds}, but plan.folds is {known}, so they are numbered 0 to "
-                f"{known - 1}; change train.folds or plan.folds"
-            )
+        model_settings(settings, name)
+    if isinstance(settings.plan.folds, int) and settings.plan.splits is None:
+        train_settings(settings, settings.plan.folds)
     return settings
+
+
+def train_settings(settings: Settings, folds: int) -> dict[str, TrainSettings]:
+    """Train settings of every model; one that names no folds trains all of the plan's.
+
+    Raises:
+        ConfigError: a model names a fold that the plan does not have.
+    """
+    models = {name: model_settings(settings, name) for name in settings.models}
+    for name, model in models.items():
+        if "folds" not in model.model_fields_set:
+            models[name] = model.model_copy(update={"folds": list(range(folds))})
+        elif max(model.folds) >= folds:
+            raise ConfigError(
+                f"models.{name} trains folds {model.folds}, but the plan has {folds}, numbered 0 to "
+                f"{folds - 1}; change train.folds or plan.folds"
+            )
+    return models
 
 
 def model_settings(settings: Settings, model: str) -> TrainSettings:

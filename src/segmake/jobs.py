@@ -16,6 +16,7 @@ from segmake.settings import (
     ConvertSettings,
     DataSettings,
     EvaluateSettings,
+    IntakeSettings,
     Layout,
     Modality,
     OnError,
@@ -50,8 +51,8 @@ class Sharded(Section):
     """Number of shards the cases are divided into."""
 
 
-class IndexJob(Section):
-    """Write the case sheet of a known folder layout."""
+class IndexJob(IntakeSettings):
+    """Write the case sheet of a known folder layout, or check every case before anything runs."""
 
     layout: CliPositionalArg[Layout | Literal["sheet"]]
     """Folder layout, or `sheet` for a case sheet that is to be checked."""
@@ -61,6 +62,14 @@ class IndexJob(Section):
     """Sheet to write; standard output when absent."""
     check: bool = False
     """Open every file and say what would be repaired, excluded or stopped; write nothing but the sheet."""
+    channels: dict[str, Modality] = {}
+    """Channel name -> modality, to check against (the layout's when empty)."""
+    labels: dict[str, PositiveInt] = {}
+    """Label name -> integer value, to check against (the layout's when empty)."""
+    label_map: dict[int, NonNegativeInt] = {}
+    """Source label value -> value to use instead."""
+    threads: PositiveInt = 1
+    """Processor cores that --check may use."""
 
 
 class PhantomJob(PhantomSettings, Sharded, Batch):
@@ -91,6 +100,8 @@ class PlanJob(PlanSettings):
     """Region name -> label values."""
     order: Order = 3
     """Spline order for images."""
+    pseudonymise: Path | None = None
+    """Key file by which convert hid the names that `splits` holds."""
     seed: NonNegativeInt = 0
     """Seed of the fold assignment."""
 

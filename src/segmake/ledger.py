@@ -17,6 +17,7 @@ import os
 import shutil
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -42,6 +43,8 @@ class Item:
     case: str
     inputs: tuple[str | Path, ...]
     payload: Any = None
+    veil: Callable[[str], str] = str
+    """What a message about this case passes before it is logged or written: it may hide names."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +164,11 @@ def attempt(shard: Shard, item: Item, work: Work) -> Row:
         record = _publish(shard, item, key, outcome, started)
         return _row(record)
     except CaseExcluded as error:
-        return _failed_row(item.case, str(error)) | {"status": "excluded"}
+        return _failed_row(item.case, item.veil(str(error))) | {"status": "excluded"}
     except Exception as error:
-        log.debug("%s %s", shard.stage, item.case, exc_info=True)
+        log.debug("%s %s\n%s", shard.stage, item.case, item.veil(traceback.format_exc()))
         reason = str(error) if isinstance(error, SegmakeError) else f"{type(error).__name__}: {error}"
-        return _failed_row(item.case, " ".join(reason.split()))
+        return _failed_row(item.case, " ".join(item.veil(reason).split()))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -8,7 +8,7 @@ closed: an unknown key is an error that names the nearest valid one. `config/REA
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -35,7 +35,29 @@ Order = Annotated[
 """Spline order; the command line gives it as text."""
 
 
-class Section(BaseModel):
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class _Absent:
+    """An attribute that is not there."""
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        raise AttributeError
+
+
+class _Meta(ModelMetaclass):
+    """Lets a setting be called `register`.
+
+    Pydantic would take the method of that name, which classes inherit from abc.ABCMeta, for its default.
+    """
+
+    register = _Absent()
+
+
+class Section(BaseModel, metaclass=_Meta):
     """A closed, frozen group of settings; the docstring under a field is its help text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -91,8 +113,8 @@ class PhantomSettings(Section):
     """How many of the cases are held out as split `test`."""
 
 
-class ConvertSettings(Section):
-    """Any scan -> canonical NIfTI (RAS+, one grid per case, checked)."""
+class IntakeSettings(Section):
+    """How the files of a case come onto one grid."""
 
     tolerance_mm: PositiveFloat = 0.05
     """Grids of a case's files whose corners are this close count as one: snapped to the first, and logged."""
@@ -103,18 +125,30 @@ class ConvertSettings(Section):
     """rigid: align the other channels to the first by a rigid registration (mutual information)."""
     tilt: Literal["correct", "stop"] = "correct"
     """DICOM gantry tilt: resample to an orthogonal grid, or stop the case."""
+
+
+class ConvertSettings(IntakeSettings):
+    """Any scan -> canonical NIfTI (RAS+, one grid per case, checked)."""
+
     pseudonymise: Path | None = None
     """Key file, kept outside the results (made when missing): case and group names become keyed hashes."""
     dates: Literal["drop", "shift"] = "drop"
     """DICOM dates in the sidecar: left out, or shifted by whole days, the same for all of a patient
     (needs `pseudonymise`)."""
 
+    @model_validator(mode="after")
+    def _shifting_needs_a_key(self) -> Self:
+        if self.dates == "shift" and self.pseudonymise is None:
+            raise ValueError("dates: shift needs the key file of pseudonymise; give one, or drop the dates")
+        return self
+
 
 class PlanSettings(Section):
     """Folds, grid, patch, network shape and normalisation; null lets the data decide."""
 
     folds: Annotated[int, Field(ge=2)] | Literal["leave-one-site-out"] = 5
-    """Number of cross-validation folds (split by group, stratified), or one fold per site."""
+    """Number of cross-validation folds (split by group, stratified), or one fold per site.
+    `splits` decides it where given."""
     splits: Path | None = None
     """Own folds: a TSV with columns case and fold, or a JSON list of {"train": [...], "val": [...]}."""
     allow_duplicates: bool = False
@@ -136,6 +170,12 @@ class PlanSettings(Section):
     crop: Literal["nonzero", "none"] = "nonzero"
     """Crop each case to its non-zero box before resampling."""
 
+    @model_validator(mode="after")
+    def _folds_have_one_source(self) -> Self:
+        if self.splits is not None and self.folds == "leave-one-site-out":
+            raise ValueError("plan.splits and plan.folds leave-one-site-out exclude each other; give one")
+        return self
+
 
 class ResampleSettings(Section):
     """NIfTI + plan -> cropped, resampled, normalised, compressed arrays."""
@@ -154,7 +194,7 @@ class TrainSettings(Section):
     options: dict[str, Any] = {}
     """Extra keyword arguments for that network."""
     folds: list[NonNegativeInt] = Field([0, 1, 2, 3, 4], min_length=1)
-    """Folds to train."""
+    """Folds to train; all that there are where this is not set."""
     steps: PositiveInt = 2000
     """Optimiser steps; the schedule anneals over them."""
     minutes: PositiveFloat | None = None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from segmake.configuration import check, find, flags, load_settings, model_settings
+from segmake.configuration import check, find, flags, load_settings, model_settings, train_settings
 from segmake.errors import ConfigError
 from segmake.settings import DataSettings, ReportSettings, Settings, TrainSettings
 
@@ -46,10 +46,22 @@ def test_an_empty_configuration_is_all_defaults() -> None:
             "a model name is letters, digits and . _ -, got 'a/b' in models; rename it",
         ),
         ({"data": None}, "the configuration: data is None: Input should be"),
-        ({"plan": {"folds": 3}}, "models.unet trains folds [0, 1, 2, 3, 4], but plan.folds is 3"),
+        (
+            {"plan": {"folds": 3}, "train": {"folds": [0, 3]}},
+            "models.unet trains folds [0, 3], but the plan has 3, numbered 0 to 2; change train.folds or",
+        ),
         (
             {"models": {"a": {}, "b": {"folds": [5]}}},
-            "models.b trains folds [5], but plan.folds is 5, so they are numbered 0 to 4; change",
+            "models.b trains folds [5], but the plan has 5, numbered 0 to 4; change",
+        ),
+        ({"plan": {"folds": "per-site"}}, "the configuration: plan.folds"),
+        (
+            {"plan": {"folds": "leave-one-site-out", "splits": "own.tsv"}},
+            "plan.splits and plan.folds leave-one-site-out exclude each other; give one",
+        ),
+        (
+            {"convert": {"dates": "shift"}},
+            "dates: shift needs the key file of pseudonymise; give one, or drop the dates",
         ),
         (
             {"data": {"labels": {"a": 1}, "regions": {"r": [2]}}},
@@ -87,6 +99,19 @@ def test_a_model_overrides_the_train_section() -> None:
     small = model_settings(settings, "small")
     assert (small.network, small.lr, small.folds, small.options) == ("UNet", 0.2, [0, 1], {"b": 2})
     assert model_settings(settings, "plain") == settings.train
+
+
+def test_a_model_that_names_no_folds_trains_those_of_the_plan() -> None:
+    models = {"all": {}, "first": {"folds": [0]}}
+    settings = load_settings({"plan": {"folds": "leave-one-site-out"}, "models": models})
+    assert {name: model.folds for name, model in train_settings(settings, 3).items()} == {
+        "all": [0, 1, 2],
+        "first": [0],
+    }
+    settings = load_settings({"plan": {"splits": "own.tsv"}, "train": {"folds": [1, 7]}})
+    assert train_settings(settings, 8)["unet"].folds == [1, 7]
+    with pytest.raises(ConfigError, match=r"models.unet trains folds \[1, 7\], but the plan has 7"):
+        train_settings(settings, 7)
 
 
 def test_flags_tell_only_what_differs() -> None:

@@ -1,10 +1,13 @@
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from segmake.dataset.folds import assign_folds
+from segmake.dataset.folds import assign_folds, count_folds, folds_by_site
+from segmake.dataset.sheet import Case
 from segmake.errors import InputError
+from segmake.settings import PlanSettings
 
 
 def test_every_case_once_and_folds_alike() -> None:
@@ -92,3 +95,50 @@ def test_the_folds_are_the_same_in_every_version() -> None:
 def test_too_few_patients() -> None:
     with pytest.raises(InputError, match=r"5 folds need at least 5 groups .* got 2; lower plan\.folds"):
         assign_folds(list("abcdef"), ["p", "q"] * 3, ["s"] * 6, 5, 0)
+
+
+def test_one_fold_per_site_in_name_order() -> None:
+    cases, sites = ["d", "a", "b", "c"], ["oslo", "bonn", "oslo", "rome"]
+    assert folds_by_site(cases, cases, sites) == {"a": 0, "b": 1, "c": 2, "d": 1}
+    assert folds_by_site(cases[::-1], cases[::-1], sites[::-1]) == folds_by_site(cases, cases, sites)
+
+
+@pytest.mark.parametrize(
+    ("sites", "groups", "sentence"),
+    [
+        (["x", "", "y", ""], "abcd", "needs a site for each case, but b, d have none"),
+        (["x"] * 4, "abcd", "cases of at least two sites, got x; fill the column site, or give a number"),
+        (["x", "x", "y", "z"], "abbc", r"must have one site, but 'b' \(x, y\) have several; correct"),
+    ],
+)
+def test_what_leaves_no_fold_per_site(sites: list[str], groups: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        folds_by_site(list("abcd"), list(groups), sites)
+
+
+def a_case(name: str, site: str, **values: object) -> Case:
+    base: dict[str, object] = {"label": Path("x"), "group": name, "site": site}
+    return Case(name, {}, **(base | values))  # type: ignore[arg-type]
+
+
+def test_folds_are_counted_before_any_image_is_opened(tmp_path: Path) -> None:
+    cases = [a_case("a", "x"), a_case("b", "y"), a_case("c", "w", split="test"), a_case("d", "v", label=None)]
+    cases.append(a_case("e", "u", problem="a label without an image"))
+    assert count_folds(PlanSettings(), cases) == 5
+    assert count_folds(PlanSettings(folds=7), cases) == 7
+    assert count_folds(PlanSettings(folds="leave-one-site-out"), cases) == 2
+    own = tmp_path / "own.tsv"
+    own.write_text("case\tfold\na\t0\nb\t1\nz\t2\n")
+    assert count_folds(PlanSettings(splits=own), cases) == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_patient_is_ever_in_two_folds(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(12, 40))
+    cases = [f"case_{i:02}" for i in range(count)]
+    groups = [*"pqr", *rng.choice(list("pqrstu"), count - 3)]
+    strata = [str(stratum) for stratum in rng.integers(0, 3, count)]
+    folds = assign_folds(cases, groups, strata, 3, 0)
+    places = {group: {folds[c] for c, g in zip(cases, groups, strict=True) if g == group} for group in groups}
+    assert all(len(found) == 1 for found in places.values())

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from segmake.dataset.privacy import pseudonym, read_key
 from segmake.errors import InputError
 from segmake.jobs import PlanJob
 from segmake.plan import Plan
 from segmake.stages.plan import format_plan, run
-from segmake.tables import write_table
+from segmake.tables import read_table, write_table
 
 
 def a_print(size: int, labels: dict[str, int]) -> dict[str, Any]:
@@ -89,6 +90,84 @@ def test_the_same_bytes_for_any_order_of_the_tables(tmp_path: Path) -> None:
     once = job.output.read_bytes()
     run(job.model_copy(update={"tables": job.tables[::-1]}))
     assert job.output.read_bytes() == once
+
+
+def add_columns(paths: list[Path], **columns: dict[str, str]) -> None:
+    """Give cases other values, by column and case."""
+    for path in paths:
+        rows = read_table(path)
+        for row in rows:
+            row.update({name: values.get(row["case"], row.get(name, "")) for name, values in columns.items()})
+        write_table(path, rows)
+
+
+def test_copies_and_patients_on_both_sides_stop_the_plan(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = a_job(tmp_path)
+    same = {"case_00": "v", "case_07": "v"}
+    moved = {"case_04": "test"}
+    add_columns(job.tables, voxels_sha256=same, split=moved)
+    with pytest.raises(InputError) as caught:
+        run(job)
+    assert "same image voxels (case_00 and case_07)" in str(caught.value)
+    assert "'p2' has case_05 in train and case_04 in test" in str(caught.value)
+    assert str(caught.value).endswith("; or set plan.allow_duplicates: true to go on with them")
+    assert not job.output.exists()
+    run(job.model_copy(update={"allow_duplicates": True}))
+    assert len(Plan.load(job.output).folds) == 11
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [words.split(" (")[0] for words in warned] == [
+        "plan.allow_duplicates: two cases hold the same image voxels",
+        "plan.allow_duplicates: a group",
+    ]
+
+
+def test_one_fold_per_site(tmp_path: Path) -> None:
+    job = a_job(tmp_path, folds="leave-one-site-out")
+    with pytest.raises(InputError, match="needs a site for each case, but case_00, case_01"):
+        run(job)
+    sites = {f"case_{i:02}": "rome" if i < 8 else "bonn" for i in range(12)}
+    add_columns(job.tables, site=sites)
+    run(job)
+    plan = Plan.load(job.output)
+    assert {case: ["bonn", "rome"][fold] for case, fold in plan.folds.items()} == sites
+    assert plan.reasons["folds"] == (
+        "One fold per site, validated on its cases: fold 0 bonn (4), fold 1 rome (8)."
+    )
+
+
+def test_own_folds(tmp_path: Path) -> None:
+    own = tmp_path / "own.tsv"
+    folds = {f"case_{i:02}": i // 2 % 4 for i in range(12)}
+    write_table(own, [{"case": case, "fold": fold} for case, fold in [*folds.items(), ("broken", 1)]])
+    job = a_job(tmp_path, splits=own)
+    run(job)
+    plan = Plan.load(job.output)
+    assert plan.folds == folds
+    assert plan.reasons["folds"] == "12 cases in 4 folds as own.tsv has them."
+    write_table(own, [{"case": case, "fold": fold} for case, fold in [*folds.items(), ("new", 1)]])
+    with pytest.raises(InputError, match="these are no labelled training cases: new; correct the file"):
+        run(job)
+
+
+def test_own_folds_name_cases_as_they_were_before_they_were_hidden(tmp_path: Path) -> None:
+    key_file = tmp_path / "safe" / "key"
+    hide = {f"case_{i:02}": pseudonym(read_key(key_file), "case", f"Ann_{i}") for i in range(12)}
+    own = tmp_path / "own.tsv"
+    write_table(own, [{"case": f"Ann_{i}", "fold": i // 2 % 2} for i in range(12)])
+    job = a_job(tmp_path, splits=own, pseudonymise=key_file)
+    for name, hidden in hide.items():
+        text = (tmp_path / f"{name}.json").read_text().replace(name, hidden)
+        (tmp_path / f"{hidden}.json").write_text(text)
+    for path in job.tables:
+        rows = read_table(path)
+        write_table(path, [row | {"case": hide.get(row["case"], row["case"])} for row in rows])
+    run(job)
+    folds = Plan.load(job.output).folds
+    assert {hidden: folds[hidden] for hidden in hide.values()} == {
+        hidden: int(name[-2:]) // 2 % 2 for name, hidden in hide.items()
+    }
 
 
 def test_show_prints_every_choice_with_its_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

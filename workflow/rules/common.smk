@@ -8,8 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from segmake.configuration import find, flags, load_settings, model_settings
+from segmake.configuration import find, flags, load_settings, train_settings
+from segmake.dataset.folds import count_folds
 from segmake.dataset.load import load_dataset
+from segmake.dataset.privacy import check_place
 from segmake.dataset.sheet import shard_name, shard_of
 from segmake.errors import SegmakeError
 
@@ -26,17 +28,25 @@ os.environ.update(
     SEGMAKE_CHECKOUT=str(workflow.basedir),  # for workflow/envs/segmake.post-deploy.sh
 )
 
+
+def located(section, *names):
+    """Settings with the paths of these names found."""
+    return section.model_copy(update={name: find(getattr(section, name), FOLDERS) for name in names})
+
+
 try:
     SETTINGS = load_settings(config)
-    DATA = SETTINGS.data.model_copy(
-        update={name: find(getattr(SETTINGS.data, name), FOLDERS) for name in ("cases", "root")}
-    )
-    DATASET = load_dataset(DATA, SETTINGS.phantom)
+    DATA = located(SETTINGS.data, "cases", "root")
+    CONVERT = located(SETTINGS.convert, "pseudonymise")
+    PLAN = located(SETTINGS.plan, "splits")
+    if CONVERT.pseudonymise:
+        check_place(CONVERT.pseudonymise, Path(workflow.overwrite_workdir or SETTINGS.workdir))
+    DATASET = load_dataset(DATA, SETTINGS.phantom, CONVERT.pseudonymise)
+    MODELS = train_settings(SETTINGS, count_folds(PLAN, DATASET.cases))
 except SegmakeError as error:
     print(f"segmake: {error}", file=sys.stderr)
     sys.exit(2)
 
-MODELS = {name: model_settings(SETTINGS, name) for name in SETTINGS.models}
 CASES = {}
 for case in DATASET.cases:
     CASES.setdefault(shard_name(shard_of(case.name, SETTINGS.shards), SETTINGS.shards), []).append(case)

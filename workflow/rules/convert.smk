@@ -19,7 +19,7 @@ rule convert:
         runtime=120,
     params:
         data=data_flags,
-        settings=flags(SETTINGS.convert) + BATCH,
+        settings=flags(CONVERT) + BATCH,
         digest=source_digest,
     shell:
         "segmake --log {log:q} convert --output {output.table:q} --threads {threads} "

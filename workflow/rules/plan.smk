@@ -5,6 +5,7 @@ rule plan:
     """Choose how to prepare the cases and how to train, with a reason for each choice."""
     input:
         tables=per_shard("convert/shard-{shard}.tsv"),
+        splits=[PLAN.splits] if PLAN.splits else [],
     output:
         plan="plan/plan.json",
     log:
@@ -19,7 +20,8 @@ rule plan:
         runtime=30,
     params:
         meaning=MEANING + flags(SETTINGS.resample, leave_out=("locations",)),
-        settings=flags(SETTINGS.plan) + SEED,
+        names=["--pseudonymise", str(CONVERT.pseudonymise)] if CONVERT.pseudonymise and PLAN.splits else [],
+        settings=flags(PLAN) + SEED,
     shell:
         "segmake --log {log:q} plan --tables {input.tables:q} --output {output.plan:q} "
-        "{params.meaning:q} {params.settings:q}"
+        "{params.meaning:q} {params.names:q} {params.settings:q}"

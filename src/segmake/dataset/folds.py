@@ -1,7 +1,7 @@
 """Cross-validation folds: whole groups, balanced strata, the same for any order of the rows.
 
-Written out rather than taken from scikit-learn: folds must not change with a library's version, no fold
-may stay empty, and the import would cost more than the rest of planning.
+Dealing is written out rather than taken from scikit-learn: folds must not change with a library's version,
+no fold may stay empty, and the import would cost more than the rest of planning.
 """
 
 from __future__ import annotations
@@ -9,8 +9,30 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
+from segmake.dataset.leakage import tell
+from segmake.dataset.sheet import Case
+from segmake.dataset.splits import read_splits
 from segmake.errors import InputError
+from segmake.settings import PlanSettings
+
+BY_SITE: Final = "leave-one-site-out"
+
+
+def count_folds(plan: PlanSettings, cases: Sequence[Case]) -> int:
+    """How many folds a plan of these cases will have; known before any image is opened.
+
+    Raises:
+        InputError: the split file cannot be used, or there is no fold per site.
+    """
+    if plan.splits is not None:
+        return len(read_splits(plan.splits))
+    if plan.folds != BY_SITE:
+        return plan.folds
+    known = [case for case in cases if case.split == "train" and case.label and not case.problem]
+    columns = ([getattr(case, name) for case in known] for name in ("name", "group", "site"))
+    return len(set(folds_by_site(*columns).values()))
 
 
 def assign_folds(
@@ -46,6 +68,31 @@ def assign_folds(
         held[fold].update(content[group])
         result |= dict.fromkeys(members[group], fold)
     return dict(sorted(result.items()))
+
+
+def folds_by_site(cases: Sequence[str], groups: Sequence[str], sites: Sequence[str]) -> dict[str, int]:
+    """Case -> the rank of its site's name: each fold validates on one site and learns from the others.
+
+    Raises:
+        InputError: a case has no site, there is only one site, or a group (patient) has cases of several.
+    """
+    if nowhere := sorted(case for case, site in zip(cases, sites, strict=True) if not site):
+        raise InputError(f"plan.folds {BY_SITE} needs a site for each case, but {tell(nowhere)} have none")
+    names = sorted(set(sites))
+    if len(names) < 2:
+        raise InputError(
+            f"plan.folds {BY_SITE} needs labelled training cases of at least two sites, got "
+            f"{names[0] if names else 'none'}; fill the column site, or give a number of folds"
+        )
+    seen: dict[str, set[str]] = {}
+    for group, site in zip(groups, sites, strict=True):
+        seen.setdefault(group, set()).add(site)
+    if across := [f"'{g}' ({', '.join(sorted(at))})" for g, at in sorted(seen.items()) if len(at) > 1]:
+        raise InputError(
+            f"with plan.folds {BY_SITE} a group (patient) must have one site, but {tell(across)} have "
+            "several; correct the column site or group"
+        )
+    return {case: names.index(site) for case, site in sorted(zip(cases, sites, strict=True))}
 
 
 def _main(strata: Counter[str]) -> str:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from segmake.dataset import phantom
 from segmake.dataset.layouts import Dataset, index_layout
+from segmake.dataset.privacy import pseudonymise
 from segmake.dataset.sheet import Case, cases_from_rows, read_sheet
+from segmake.dataset.veil import held_back
 from segmake.errors import ConfigError, InputError
 from segmake.settings import DataSettings, PhantomSettings
+
+log = logging.getLogger("segmake")
 
 PHANTOM_FOLDER = Path("phantom")
 ENDINGS = ("_label", "_foreground")
 
 
-def load_dataset(data: DataSettings, phantoms: PhantomSettings) -> Dataset:
+def load_dataset(data: DataSettings, phantoms: PhantomSettings, key_file: Path | None = None) -> Dataset:
     """Cases with their channels, labels and regions; what the settings say wins over the layout.
+
+    With a key file (`convert.pseudonymise`) cases and groups are known by their pseudonyms from here on.
 
     Raises:
         ConfigError: the settings name no source of cases, or do not say enough about it.
         InputError: the source breaks a rule.
     """
-    found = _source(data, phantoms)
+    found = _hidden(data, phantoms, key_file) if key_file else _source(data, phantoms)
     _check_names({case.name for case in found.cases})
     channels = data.channels or found.channels
     labels = data.labels or found.labels
@@ -53,6 +60,19 @@ def _source(data: DataSettings, phantoms: PhantomSettings) -> Dataset:
     if data.layout is None or data.root is None:
         raise ConfigError("data names no cases; give data.cases (a sheet), or data.layout and data.root")
     return index_layout(data.layout, data.root)
+
+
+def _hidden(data: DataSettings, phantoms: PhantomSettings, key_file: Path) -> Dataset:
+    """The source with pseudonyms, and with nothing said that could hold a name."""
+    if data.layout == "phantom":
+        raise ConfigError("phantoms are nobody: remove convert.pseudonymise, or give data of patients")
+    with held_back(log) as messages:
+        found = _source(data, phantoms)
+    if messages:
+        log.warning(
+            "%d messages on the data are held back for privacy; `segmake index` shows them", len(messages)
+        )
+    return replace(found, cases=pseudonymise(found.cases, key_file))
 
 
 def _check_names(names: set[str]) -> None:

@@ -100,14 +100,15 @@ def clean_tags(tags: Mapping[str, str], days: int | None = None) -> dict[str, st
     A date is told by its value representation (DA, DT, TM; DICOM PS3.5 section 6.2); one that cannot be
     read is dropped.
     """
-    from pydicom.datadict import dictionary_VR  # costs start-up time, and the Snakefile imports this module
+    from pydicom.datadict import (
+        dictionary_VR,
+        tag_for_keyword,
+    )  # costs start-up time, and the Snakefile imports this module
 
     cleaned = {}
     for keyword, value in tags.items():
-        try:
-            kind = dictionary_VR(keyword)
-        except KeyError:  # a keyword of ours
-            kind = ""
+        tag = tag_for_keyword(keyword)
+        kind = dictionary_VR(tag) if tag is not None else ""  # a keyword of ours
         if kind in ("DA", "DT"):
             value = "" if days is None else _moved(value, days)
         if value and (kind != "TM" or days is not None):
@@ -117,6 +118,8 @@ def clean_tags(tags: Mapping[str, str], days: int | None = None) -> dict[str, st
 
 def _moved(value: str, days: int) -> str:
     """A date YYYYMMDD, perhaps with a time behind it, moved by whole days; empty if it is no date."""
+    if not value[:8].isdecimal():
+        return ""
     try:
         moved = date.fromisoformat(value[:8]) + timedelta(days=days)
     except (ValueError, OverflowError):

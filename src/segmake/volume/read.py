@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import numpy as np
+from typing import Literal
 
 from segmake.errors import GeometryError, InputError
 from segmake.volume.scan import Scan
+from segmake.volume.source import shown
+from segmake.volume.source import check_source, open_source, shown
 from segmake.volume.volume import Volume
 
 NIFTI = (".nii", ".nii.gz")
+PAIR = (".hdr", ".hdr.gz", ".img", ".img.gz")
 ITK = (".mhd", ".mha", ".nrrd", ".nhdr")
+RASTER = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+RASTER = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+DICOM = (".dcm", ".dicom", ".ima")
 
 
 def read_volume(path: Path) -> Volume:
-    """Read a NIfTI, MetaImage or NRRD file, or a folder with one DICOM series, in its own orientation.
+    """Read a NIfTI, MetaImage, NRRD or DICOM file, a folder with one DICOM series, or FOLDER#UID.
+
+    The volume comes in its own orientation.
 
     Raises:
         InputError: the file is missing, damaged or of a format that is not known.
@@ -24,21 +31,24 @@ def read_volume(path: Path) -> Volume:
     return read_scan(path).volume
 
 
-def read_scan(path: Path) -> Scan:
-    """Read a volume with what its reader repaired or wondered about; see `read_volume`."""
+def read_scan(path: Path, tilt: Literal["correct", "stop"] = "correct") -> Scan:
+    """Read a volume with what its reader repaired or wondered about; see `read_volume`.
+
+    tilt: what to do with a DICOM series of a tilted gantry.
+    """
     try:
-        return Scan(_read(path))
+        return _read(path, tilt)
     except GeometryError as error:
-        raise GeometryError(f"{path} cannot be used: {error}; repair its header") from error
+        raise GeometryError(f"{shown(path)} cannot be used: {error}; repair its header") from error
 
 
-def _read(path: Path) -> Volume:
+def _read(path: Path, tilt: Literal["correct", "stop"]) -> Scan:
     name = path.name.lower()
-    if path.is_dir():
-        from segmake.volume.dicom import read_series  # pydicom costs start-up time, few jobs need it
+    if _is_dicom(path):
+        from segmake.volume.dicom import read_dicom  # pydicom costs start-up time, few jobs need it
 
-        return read_series(path)
-    if name.endswith(NIFTI):
+        return read_dicom(path, tilt)
+    if name.endswith(NIFTI + PAIR):
         from segmake.volume.nifti import read_nifti
 
         return read_nifti(path)
@@ -46,25 +56,24 @@ def _read(path: Path) -> Volume:
         from segmake.volume.itk import read_itk
 
         return read_itk(path)
-    known = ", ".join((*NIFTI, *ITK))
-    raise InputError(f"{path} has no known format ({known}, or a folder of DICOM slices); convert it first")
+    if name.endswith(RASTER):
+        from segmake.volume.raster import read_raster
+
+        return read_raster(path)
+    check_source(path)
+    known = ", ".join((*NIFTI, *ITK, *RASTER))
+    raise InputError(f"{shown(path)} has no known format ({known}, or DICOM); convert it first")
 
 
-def as_labels(volume: Volume, origin: str) -> Volume:
-    """Label map as int16: values that are whole up to float rounding (masks of 0.9999999 exist).
-
-    Raises:
-        InputError: values are not whole numbers, do not fit, or there is more than one channel.
-    """
-    if volume.data.shape[0] != 1:
-        raise InputError(f"{origin} has {volume.data.shape[0]} channels; a label map has one")
-    if volume.data.dtype.kind in "iu":
-        whole = volume.data
-    else:
-        whole = np.rint(volume.data)
-        if not np.isfinite(volume.data).all() or np.abs(volume.data - whole).max() > 1e-3:
-            raise InputError(f"{origin} holds values that are not whole numbers; it is no label map")
-    low, high = int(whole.min()), int(whole.max())
-    if low < 0 or high > np.iinfo(np.int16).max:
-        raise InputError(f"{origin} holds values from {low} to {high}; label values lie in 0..32767")
-    return Volume(whole.astype(np.int16), volume.affine)
+def _is_dicom(path: Path) -> bool:
+    """A folder, one series of a folder (FOLDER#UID), or a file that says DICM behind its preamble."""
+    folder, mark, _ = str(path).rpartition("#")
+    if path.is_dir() or (mark and not path.exists() and Path(folder).is_dir()):
+        return True
+    name = path.name.lower()
+    if name.endswith(DICOM):
+        return True
+    if name.endswith(NIFTI + PAIR + ITK + RASTER) or not path.is_file():
+        return False
+    with open_source(path) as stream:
+        return stream.read(132)[128:] == b"DICM"

@@ -1,0 +1,10 @@
+"""DICOM in: folders and files as hospitals hand them over.
+
+headers -> kinds (what is no slice) -> series (which files belong together) -> frames -> stack (even, in
+order) -> pixels -> values (real numbers) -> tilt; `picture` for 2-D images, `tags` for what may be told.
+"""
+
+from segmake.volume.dicom.reader import read_dicom, split_uid
+from segmake.volume.dicom.series import Series, find_series
+
+__all__ = ["Series", "find_series", "read_dicom", "split_uid"]

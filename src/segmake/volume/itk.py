@@ -1,61 +1,89 @@
-"""MetaImage, NRRD and whatever else SimpleITK reads."""
+"""MetaImage and NRRD, read by SimpleITK."""
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from segmake.errors import GeometryError, InputError
-from segmake.volume.volume import Affine, Volume
+from segmake.volume.itk_header import check_length, read_text_header
+from segmake.volume.scan import Note, Scan
+from segmake.volume.source import check_affine, shown
+from segmake.volume.volume import Affine, Array, Volume
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def read_itk(path: Path) -> Volume:
-    """Read a MetaImage (.mhd, .mha) or NRRD file."""
-    if not path.exists():
-        raise InputError(f"{path} does not exist; correct the path")
-    try:
-        return from_sitk(sitk.ReadImage(str(path)))
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise InputError(f"{path} cannot be read: {reason}; copy or export it again") from error
+def read_itk(path: Path) -> Scan:
+    """Read a MetaImage (.mhd, .mha) or NRRD (.nrrd, .nhdr) file; a flat image is [C, X, Y, 1].
 
-
-def read_slices(files: list[str], *, real: bool = False) -> Volume:
-    """Read DICOM slices, already in order along the normal, as one volume.
-
-    real: read as real numbers; else the type that the first slice needs is taken for all.
+    Raises:
+        InputError: the file or its file of voxels is missing, short, damaged or not of numbers.
+        GeometryError: its header places the voxels nowhere.
     """
-    reader = sitk.ImageSeriesReader()
-    if real:
-        reader.SetOutputPixelType(sitk.sitkFloat32)
-    reader.SetFileNames(files)
+    header = read_text_header(path)
+    reader = sitk.ImageFileReader()
     try:
-        return from_sitk(reader.Execute())
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        check_length(header, _bytes_of_voxels(reader))
+        image = reader.Execute()
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise InputError(f"DICOM series beginning with {files[0]} cannot be read: {reason}") from error
+        reason = str(error).strip().splitlines()[-1].removeprefix(str(path)).strip(" :")
+        raise InputError(f"{shown(path)} cannot be read: {reason}; copy or export it again") from error
+    except (UnicodeEncodeError, TypeError, NotImplementedError) as error:
+        raise InputError(f"{shown(path)} has a name that is not UTF-8; rename it") from error
+    volume = from_sitk(image)
+    check_affine(volume.affine, "the header")
+    flat = image.GetDimension() > 3 and image.GetSize()[3] == 1
+    dropped = (Note("repair", "1 axes of one voxel were dropped"),) if flat else ()
+    return Scan(volume, (*header.notes, *dropped))
 
 
 def from_sitk(image: sitk.Image) -> Volume:
-    """Volume of a three-dimensional SimpleITK image; vector components become channels."""
-    if image.GetDimension() != 3:
-        raise GeometryError(f"a volume has three axes, got an image of size {image.GetSize()}")
+    """Volume of a SimpleITK image of 2, 3 or 4 axes; vector components, or a fourth axis, become channels."""
+    axes, components = image.GetDimension(), image.GetNumberOfComponentsPerPixel()
     data = sitk.GetArrayFromImage(image)
-    if image.GetNumberOfComponentsPerPixel() == 1:
-        data = data[..., np.newaxis]
+    if data.dtype.kind not in "iuf":
+        raise InputError(f"the image holds {data.dtype} voxels; only integers and reals can be read")
+    if axes > 4 or (axes == 4 and components > 1 and image.GetSize()[3] > 1):
+        raise GeometryError(f"a volume has three axes and channels, got {components} x {image.GetSize()}")
     if data.dtype.kind == "f":
-        data = data.astype(np.float32, copy=False)
-    return Volume(np.ascontiguousarray(data.transpose(3, 2, 1, 0)), _affine(image))
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and found as such later
+            data = data.astype(np.float32, copy=False)
+    return Volume(_channels_first(data, axes, components), _affine(image))
+
+
+def _channels_first(data: Array, axes: int, components: int) -> Array:
+    """[(T), (Z), Y, X, (C)] as [C, X, Y, Z]: a view, x stays fastest in memory."""
+    if components == 1:
+        data = data[..., np.newaxis]
+    if axes == 2:
+        data = data[np.newaxis]
+    if axes == 4:
+        data = data[0] if data.shape[0] == 1 else np.moveaxis(data[..., 0], 0, -1)
+    return data.transpose(3, 2, 1, 0)
+
+
+def _bytes_of_voxels(reader: sitk.ImageFileReader) -> int:
+    bits = re.match(
+        r"(\d+)-bit", sitk.GetPixelIDValueAsString(reader.GetPixelID()).removeprefix("vector of ")
+    )
+    each = int(bits.group(1)) // 8 if bits else 1
+    return int(math.prod(reader.GetSize())) * int(reader.GetNumberOfComponents()) * each
 
 
 def _affine(image: sitk.Image) -> Affine:
-    """ITK's origin, spacing and direction are in LPS world axes; ours are RAS."""
+    """ITK's origin, spacing and direction are in LPS world axes; ours are RAS. A missing axis is 1 mm."""
+    axes = image.GetDimension()
+    used = min(axes, 3)
     affine = np.eye(4)
-    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
-    affine[:3, 3] = image.GetOrigin()
+    direction = np.array(image.GetDirection()).reshape(axes, axes)
+    affine[:used, :used] = (direction * np.array(image.GetSpacing()))[:used, :used]
+    affine[:used, 3] = image.GetOrigin()[:used]
     result: Affine = LPS_TO_RAS @ affine
     return result

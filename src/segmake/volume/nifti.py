@@ -1,108 +1,143 @@
-"""NIfTI in and out (nibabel)."""
+"""NIfTI in and out: headers by nibabel, voxels straight into and out of the array."""
 
 from __future__ import annotations
 
 import base64
-import gzip
-import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
-import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
 
 from segmake.errors import InputError
+from segmake.volume.gzipped import DAMAGE, open_inflated, write_gzip
+from segmake.volume.nifti_header import GEOMETRY_FIELDS, PAIRED, array_shape, parse_header, world_affine
+from segmake.volume.nifti_voxels import decoded, read_stored
+from segmake.volume.scan import Note, Scan
+from segmake.volume.source import check_source, shown
 from segmake.volume.volume import Array, Volume
 
-UNREADABLE = (ImageFileError, HeaderDataError, WrapStructError)
-GEOMETRY_FIELDS = (
-    *("qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d"),
-    *("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z", "xyzt_units"),
-)
+HEADER_BYTES = 540  # of NIfTI-2; a NIfTI-1 header has 348
+FIRST_VOXEL = 352
+PIECE_BYTES = 1 << 22
+ENDS = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz")
 
 
-def read_nifti(path: Path) -> Volume:
-    """Read a 3-D or 4-D NIfTI file; a fourth axis holds channels. Scaling of the header is applied.
+def read_nifti(path: Path) -> Scan:
+    """Read .nii, .nii.gz or a .hdr/.img pair of NIfTI-1 or NIfTI-2; a fourth axis or colours are channels.
 
-    Integers without scaling keep their type, all else becomes float32.
+    The header's scaling is applied. Integers that stay whole remain integers, all else becomes float32.
+    The voxels keep the file's order in memory (x fastest): reading makes one array and no copy.
+
+    Raises:
+        InputError: the file is missing, damaged or no NIfTI image of numbers.
+        GeometryError: its header places the voxels nowhere.
     """
-    image = _open(path)
-    affine = image.affine
-    try:
-        data: Array = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path} is damaged: {reason}; copy or export it again") from error
-    del image  # with it the decompressed file: two copies of a large scan are enough
-    if data.dtype.kind == "f":
-        data = data.astype(np.float32, copy=False)
-    elif data.dtype.kind not in "iu":
-        raise InputError(f"{path} holds {data.dtype} voxels; only integers and reals can be read")
-    while data.ndim > 4 and data.shape[-1] == 1:
-        data = data[..., 0]
-    if data.ndim == 4:
-        data = np.moveaxis(data, -1, 0)
-    elif data.ndim == 3:
-        data = data[np.newaxis]
-    else:
-        raise InputError(f"{path} has shape {data.shape}; a volume has three axes and perhaps channels")
-    return Volume(np.ascontiguousarray(data).astype(data.dtype.newbyteorder("="), copy=False), affine)
+    with _damage_named(path):
+        head, body = _parts(path)
+        header, compressed = _header(head)
+        if (bytes(header["magic"])[:3] in PAIRED) != (head != body):
+            kind = ".nii" if head != body else "a .hdr/.img pair"
+            raise InputError(f"{shown(path)} has the header of {kind}; give it the name of what it is")
+        shape, dropped = array_shape(header, shown(head))
+        affine, placed = world_affine(header, shape[:3])
+        stored, extra = read_stored(body, header, shape)
+        data, colour = decoded(stored, header, shape, shown(path))
+    return Scan(Volume(data, affine), (*_naming(head, compressed), *dropped, *placed, *extra, *colour))
 
 
 def read_geometry(path: Path) -> str:
-    """The NIfTI-1 header as text, so that `write_nifti(like=...)` can repeat its geometry to the bit.
+    """The geometry of a NIfTI-1 header as text, so that `write_nifti(like=...)` repeats it to the bit.
 
-    Empty for NIfTI-2 and other formats.
+    Nothing else of the header is kept: its text may name a person. Empty for NIfTI-2 and other formats.
     """
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
+    if path.is_dir() or not path.name.lower().endswith(ENDS):
         return ""
-    header = _explained(path, nib.load).header
-    first = isinstance(header, nib.Nifti1Header) and not isinstance(header, nib.Nifti2Header)
-    return base64.b64encode(header.binaryblock).decode() if first else ""
+    with _damage_named(path):
+        header, _ = _header(_parts(path)[0])
+    if isinstance(header, nib.Nifti2Header):
+        return ""
+    kept = nib.Nifti1Header(endianness=header.endianness)
+    _copy_geometry(header, kept)
+    return base64.b64encode(kept.binaryblock).decode()
 
 
 def write_nifti(path: Path, volume: Volume, like: str = "") -> None:
     """Write 3-D (one channel) or X, Y, Z, C NIfTI; the bytes depend on the content alone.
 
-    like: a header from `read_geometry` of a file on the same grid, whose geometry fields are repeated.
+    like: what `read_geometry` gave for a file on the same grid, whose geometry fields are repeated.
     """
-    data = volume.data[0] if volume.data.shape[0] == 1 else np.moveaxis(volume.data, 0, -1)
-    image = nib.Nifti1Image(data, volume.affine)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(volume.affine, code=1)
-    image.set_qform(volume.affine, code=1)
+    channels, *grid = volume.data.shape
+    header = nib.Nifti1Header(endianness="<")
+    header.set_data_dtype(volume.data.dtype)
+    header.set_data_shape(grid if channels == 1 else (*grid, channels))
+    header.set_xyzt_units("mm")
+    header.set_qform(volume.affine, code=1)  # sets the voxel sizes too
+    header.set_sform(volume.affine, code=1)
+    header["vox_offset"], header["scl_slope"], header["scl_inter"] = FIRST_VOXEL, 1, 0
     if like:
-        source = nib.Nifti1Header(base64.b64decode(like))
-        for name in GEOMETRY_FIELDS:
-            image.header[name] = source[name]
-        image.header["pixdim"][:4] = source["pixdim"][:4]
-        image = nib.Nifti1Image(data, None, image.header)
-    image.header["cal_max"] = image.header["cal_min"] = 0
+        _copy_geometry(nib.Nifti1Header(base64.b64decode(like), check=False), header)
     path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(image, path)
+    with path.open("wb") as stream:
+        pieces = _pieces(header, volume.data)
+        if path.name.lower().endswith(".gz"):
+            write_gzip(stream, pieces)
+        else:
+            stream.writelines(pieces)
 
 
-def _open(path: Path) -> Any:
-    return _explained(path, _decompressed if path.name.lower().endswith(".gz") else nib.load)
+def _copy_geometry(source: Any, target: Any) -> None:
+    for name in GEOMETRY_FIELDS:
+        target[name] = source[name]
+    target["pixdim"][:4] = source["pixdim"][:4]
 
 
-def _decompressed(path: Path) -> Any:
-    """Image from a whole gzip file: nibabel stops before the checksum, and damage would go unseen."""
-    with gzip.open(path) as stream:
-        content = stream.read()
-    second = 540 in (int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big"))
-    return (nib.Nifti2Image if second else nib.Nifti1Image).from_bytes(content)
+def _pieces(header: Any, data: Array) -> Iterator[bytes]:
+    """The file in pieces whose sizes depend on shape and type alone, not on the order in memory."""
+    yield header.binaryblock.ljust(FIRST_VOXEL, b"\0")
+    little = data.dtype.newbyteorder("<")
+    planes = max(1, PIECE_BYTES // (data[0, :, :, 0].size * data.itemsize))
+    for channel in data:
+        for start in range(0, channel.shape[-1], planes):
+            yield channel[..., start : start + planes].astype(little, copy=False).tobytes(order="F")
 
 
-def _explained(path: Path, load: Callable[[Path], Any]) -> Any:
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
     try:
-        return load(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; correct the path") from error
-    except (*UNREADABLE, OSError, EOFError, ValueError, zlib.error) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path} is not a readable NIfTI file: {reason}; copy or export it again") from error
+        yield
+    except DAMAGE as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(f"{shown(path)} is damaged: {reason}; copy or export it again") from error
+
+
+def _parts(path: Path) -> tuple[Path, Path]:
+    """The files with header and voxels: one and the same, or the two of a pair."""
+    base, end = path.name, next((end for end in ENDS[:1:-1] if path.name.lower().endswith(end)), "")
+    if not end:
+        return path, path
+    check_source(path)
+    base = base[: -len(end)]
+    other = (".img", ".img.gz", ".IMG") if "hdr" in end else (".hdr", ".hdr.gz", ".HDR")
+    for candidate in (path.with_name(base + suffix) for suffix in other):
+        if candidate.exists():
+            return (path, candidate) if "hdr" in end else (candidate, path)
+    raise InputError(f"{shown(path)} is half of a pair, but there is no {base}{other[0]}; copy both files")
+
+
+def _header(path: Path) -> tuple[Any, bool]:
+    with open_inflated(path) as (stream, compressed):
+        return parse_header(stream.read(HEADER_BYTES), shown(path)), compressed
+
+
+def _naming(path: Path, compressed: bool) -> tuple[Note, ...]:
+    named = path.name.lower().endswith(".gz")
+    if named == compressed:
+        return ()
+    what = (
+        "is gzip-compressed although its name does not end"
+        if compressed
+        else "is plain although its name ends"
+    )
+    return (Note("repair", f"{path.name} {what} in .gz, it was read as what it is"),)

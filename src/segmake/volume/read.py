@@ -7,14 +7,12 @@ from typing import Literal
 
 from segmake.errors import GeometryError, InputError
 from segmake.volume.scan import Scan
-from segmake.volume.source import shown
 from segmake.volume.source import check_source, open_source, shown
 from segmake.volume.volume import Volume
 
 NIFTI = (".nii", ".nii.gz")
 PAIR = (".hdr", ".hdr.gz", ".img", ".img.gz")
 ITK = (".mhd", ".mha", ".nrrd", ".nhdr")
-RASTER = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 RASTER = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 DICOM = (".dcm", ".dicom", ".ima")
 

@@ -18,7 +18,7 @@ from segmake.settings import DataSettings, PhantomSettings
 log = logging.getLogger("segmake")
 
 PHANTOM_FOLDER = Path("phantom")
-ENDINGS = ("_label", "_foreground")
+ENDINGS = ("_label", "_foreground", "_thumbnail", "_dicom")
 
 
 def load_dataset(data: DataSettings, phantoms: PhantomSettings, key_file: Path | None = None) -> Dataset:
@@ -45,7 +45,8 @@ def load_dataset(data: DataSettings, phantoms: PhantomSettings, key_file: Path |
             f"data.regions list {sorted(unknown)}, which data.labels {dict(labels)} do not; add them"
         )
     _check_meaning(labels, regions)
-    cases = [_with_channels(case, list(channels)) for case in found.cases]
+    named = bool(found.channels)
+    cases = [_with_channels(case, list(channels), named) for case in found.cases]
     return Dataset(cases, dict(channels), dict(labels), dict(regions))
 
 
@@ -59,7 +60,7 @@ def _source(data: DataSettings, phantoms: PhantomSettings) -> Dataset:
         return Dataset(cases, dict(channels), dict(phantom.LABELS[phantoms.kind]))
     if data.layout is None or data.root is None:
         raise ConfigError("data names no cases; give data.cases (a sheet), or data.layout and data.root")
-    return index_layout(data.layout, data.root)
+    return index_layout(data.layout, data.root, data.channels)
 
 
 def _hidden(data: DataSettings, phantoms: PhantomSettings, key_file: Path) -> Dataset:
@@ -95,8 +96,16 @@ def _check_meaning(labels: Mapping[str, int], regions: Mapping[str, list[int]]) 
         raise ConfigError("'mean' is what the mean over labels is called; give that label another name")
 
 
-def _with_channels(case: Case, channels: list[str]) -> Case:
-    """Put a case's channels in the configured order; a single channel may be renamed."""
+def _with_channels(case: Case, channels: list[str], named: bool) -> Case:
+    """Put a case's channels in the configured order; a single one may be renamed.
+
+    Where the layout names no channels, its one file per case holds all of them. A case with a problem keeps
+    what it has: nobody reads it.
+    """
+    if case.problem:
+        return case
+    if not named and len(case.channels) == 1:
+        return replace(case, channels=dict.fromkeys(channels, next(iter(case.channels.values()))))
     shares_a_file = len(set(case.channels.values())) < len(case.channels)
     if shares_a_file and channels != list(case.channels):
         raise ConfigError(

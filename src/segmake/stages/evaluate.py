@@ -20,7 +20,8 @@ from segmake.metrics.summary import rounded
 from segmake.plan import Plan
 from segmake.tables import Row, read_cases, write_table
 from segmake.volume.geometry import grid_distance_mm, to_canonical
-from segmake.volume.read import as_labels, read_volume
+from segmake.volume.labels import as_labels
+from segmake.volume.read import read_volume
 from segmake.volume.volume import Volume
 
 log = logging.getLogger("segmake")

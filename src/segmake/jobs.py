@@ -158,14 +158,38 @@ class PredictJob(PredictSettings):
 
 
 class EvaluateJob(EvaluateSettings, Batch):
-    """Compare label maps with the truth, per case, label and region."""
+    """Compare label maps with the truth, per case, label and region: two folders, or tables of the workflow."""
 
-    table: Path
+    prediction: Path | None = None
+    """Folder of predicted label maps (NIfTI, MetaImage, NRRD)."""
+    truth: Path | None = None
+    """Folder of true label maps, with the same file names up to the format."""
+    labels: dict[str, PositiveInt] = {}
+    """Label name -> value, for two folders; every value that occurs when there are no regions either."""
+    regions: dict[str, list[PositiveInt]] = {}
+    """Region name -> label values, for two folders."""
+    table: Path | None = None
     """Table written by convert (the truth)."""
-    predictions: Path
+    predictions: Path | None = None
     """Table written by predict."""
-    plan: Path
+    plan: Path | None = None
     """Plan that names labels and regions."""
+    output: Path
+    """Scores to write: case, label, metric, value, unit, status (TSV, or Parquet by its ending). With --table a
+    table with one row per case; the scores go beside it."""
+
+    @model_validator(mode="after")
+    def _folders_or_tables(self) -> EvaluateJob:
+        folders, tables = (self.prediction, self.truth), (self.table, self.predictions, self.plan)
+        given = [bool(self.labels or self.regions), *(path is not None for path in folders)]
+        if all(tables) and not any(given):
+            return self
+        if all(folders) and not any(tables):
+            return self
+        raise ValueError(
+            "evaluate takes two folders, --prediction and --truth (with --labels and --regions if wanted), or "
+            "--table, --predictions and --plan; give all of one kind and none of the other"
+        )
 
 
 class SummarizeJob(EvaluateSettings):

@@ -244,7 +244,7 @@ def test_scans_that_do_not_fit_the_model_are_explained(tmp_path, publish):
     model = publish(Sign(), **(TWO | {"channels": {"t1": "mr", "t2": "mr", "x": "mr"}}))
     with pytest.raises(InputError, match=r"takes 3 channels \(t1, t2, x\), got 2 images"):
         predict.run(scan_job(tmp_path, model, [image, image]))
-    with pytest.raises(InputError, match="hold 1 channels, expected 3"):
+    with pytest.raises(InputError, match="holds 1 channels, expected 3"):
         predict.run(scan_job(tmp_path, model, [image]))
     with pytest.raises(InputError, match=r"written as \.nii or \.nii\.gz, got .*seg\.mha"):
         predict.run(scan_job(tmp_path, model, [image], "seg.mha"))
@@ -277,9 +277,10 @@ def test_large_label_values_are_written_whole(tmp_path, publish):
 def test_channels_may_be_named_in_any_order():
     channels = ["t1", "flair"]
     named = [Path("flair=/a/f.nii"), Path("t1=/a/t=1.nii")]
-    assert predict._channel_files(named, channels) == [Path("/a/t=1.nii"), Path("/a/f.nii")]
-    assert predict._channel_files([Path("a"), Path("b")], channels) == [Path("a"), Path("b")]
-    assert predict._channel_files([Path("a")], channels) == [Path("a"), Path("a")]
+    assert predict._channel_files(named, channels) == {"t1": Path("/a/t=1.nii"), "flair": Path("/a/f.nii")}
+    in_order = predict._channel_files([Path("a"), Path("b")], channels)
+    assert list(in_order.items()) == [("t1", Path("a")), ("flair", Path("b"))]
+    assert predict._channel_files([Path("a")], channels) == {"t1": Path("a"), "flair": Path("a")}
     with pytest.raises(InputError, match=r"takes 2 channels \(t1, flair\), got 3"):
         predict._channel_files([Path("a"), Path("b"), Path("c")], channels)
     with pytest.raises(InputError, match="names t1, t2, but the model takes t1, flair"):

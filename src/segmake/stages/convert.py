@@ -1,90 +1,116 @@
 """convert: takes any scan, makes canonical NIfTI (RAS+, one grid per case, checked) and a passport row.
 
-Steps: read each channel, turn it to RAS+, check that all files of the case lie on one grid, read the label
-map, map its values, check them, measure the fingerprint that planning needs.
+Steps: take the case in (`prepare.intake`: read, repair, put on one grid, check), measure the fingerprint
+that planning needs, write image, label map, thumbnail and what the DICOM header said of the technique.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from segmake.dataset.load import load_dataset
+from segmake.dataset.privacy import check_place, clean_tags, read_key, shift_days
 from segmake.dataset.sheet import Case, shard_of
-from segmake.errors import InputError
+from segmake.dataset.veil import veil_of
+from segmake.errors import CaseExcluded
+from segmake.figures.thumbnail import thumbnail
 from segmake.jobs import ConvertJob
 from segmake.ledger import Item, Outcome, Shard
 from segmake.prepare.fingerprint import measure
-from segmake.settings import PhantomSettings
-from segmake.volume.channels import check_grid, read_channels
-from segmake.volume.geometry import axis_codes, to_canonical
+from segmake.prepare.intake import Intake, take_in
+from segmake.settings import IntakeSettings, PhantomSettings
 from segmake.volume.nifti import read_geometry, write_nifti
-from segmake.volume.read import as_labels, read_volume
-from segmake.volume.volume import Volume
 
-VERSION = 1
+VERSION = 2
 
 
 def run(job: ConvertJob) -> None:
     """Convert the cases of one shard."""
-    dataset = load_dataset(job, PhantomSettings())
+    if job.pseudonymise:
+        check_place(job.pseudonymise, job.output.parent)
+    dataset = load_dataset(job, PhantomSettings(), job.pseudonymise)
+    job = job.model_copy(update={"channels": dataset.channels, "labels": dataset.labels})
     cases = [case for case in dataset.cases if shard_of(case.name, job.shards) == job.shard]
-    settings = {
-        "channels": dict(dataset.channels),
-        "labels": dataset.labels,
-        "label_map": job.label_map,
-        "tolerance_mm": job.tolerance_mm,
-    }
-    shard = Shard("convert", VERSION, job.output, settings, job.threads, job.on_error)
-    items = [Item(case.name, (*map(str, _columns(case).items()), *case.sources()), case) for case in cases]
-    shard.run(items, functools.partial(_convert, job=job, labels=dataset.labels))
+    shard = Shard("convert", VERSION, job.output, _settings(job), job.threads, job.on_error)
+    shard.run([_item(case, job) for case in cases], functools.partial(_convert, job=job))
 
 
-def _convert(item: Item, scratch: Path, job: ConvertJob, labels: dict[str, int]) -> Outcome:
+def _settings(job: ConvertJob) -> dict[str, Any]:
+    """What decides the result of a case, for its key."""
+    names = {"label_map", "labels", *IntakeSettings.model_fields}
+    return {"channels": list(job.channels.items()), **job.model_dump(mode="json", include=names)}
+
+
+def _item(case: Case, job: ConvertJob) -> Item:
+    """A case with all that it is made from; one that cannot take part has files that may not be there."""
+    days = _shift_days(case, job)
+    words = (*map(str, _columns(case).items()), case.problem, str(days))
+    files = () if case.problem else tuple(case.sources())
+    return Item(case.name, (*words, *map(str, case.channels), *files), case, veil_of(case))
+
+
+def _convert(item: Item, scratch: Path, job: ConvertJob) -> Outcome:
     """Convert one case into the scratch folder."""
     case: Case = item.payload
-    image, source = read_channels(list(case.channels.values()), job.tolerance_mm)
+    if case.problem:
+        raise CaseExcluded(case.problem)
+    taken = take_in(case.channels, case.label, job, job)
     name = f"{case.name}.nii.gz"
-    write_nifti(scratch / name, image)
+    _write(taken, scratch, case.name)
+    if tags := clean_tags(taken.tags, _shift_days(case, job)) if taken.tags else {}:
+        text = json.dumps(tags, indent=1, sort_keys=True, ensure_ascii=False)
+        (scratch / f"{case.name}_dicom.json").write_text(text + "\n", encoding="utf-8")
     columns: dict[str, object] = dict(_columns(case))
-    columns |= {
-        "label": "",
-        "shape": "x".join(map(str, image.shape)),
-        "spacing_mm": "x".join(f"{size:.6g}" for size in image.spacing_mm),
-        "orientation": axis_codes(source.affine),
-    }
-    label = _read_label(case, image, job, labels) if case.label else None
-    if label is not None:
-        columns["label"] = f"{case.name}_label.nii.gz"
-        write_nifti(scratch / f"{case.name}_label.nii.gz", label)
-        millilitres = float(np.prod(image.spacing_mm)) / 1000
-        for label_name, value in labels.items():
-            columns[f"ml_{label_name}"] = f"{np.count_nonzero(label.data == value) * millilitres:.6g}"
+    columns |= {"label": "" if taken.label is None else f"{case.name}_label.nii.gz"}
+    columns |= _passport_columns(taken, job)
+    columns |= {f"{kind}s": item.veil(taken.told(kind)) for kind in ("repair", "warning")}
     details = {
-        "source_shape": list(source.shape),
-        "source_affine": source.affine.tolist(),
+        "source_shape": list(taken.shape),
+        "source_affine": taken.affine.tolist(),
         "source_header": read_geometry(next(iter(case.channels.values()))),
-        "fingerprint": measure(image, label, list(job.channels) or list(case.channels), case.name),
+        "fingerprint": measure(taken.image, taken.label, list(case.channels), case.name),
+        "passport": taken.passport,
     }
     return Outcome(name, columns, details)
 
 
-def _read_label(case: Case, image: Volume, job: ConvertJob, labels: dict[str, int]) -> Volume:
-    path = case.label or Path()
-    label = to_canonical(as_labels(read_volume(path), str(path)))
-    check_grid(path, label, image, job.tolerance_mm)
-    data = label.data
-    for old, new in job.label_map.items():
-        data = np.where(label.data == old, np.int16(new), data)
-    unknown = sorted(set(np.unique(data).tolist()) - {0, *labels.values()})
-    if unknown:
-        raise InputError(
-            f"{path} holds label values {unknown} that data.labels {labels} does not list; "
-            "add them there or map them with data.label_map"
-        )
-    return Volume(data, image.affine)
+def _write(taken: Intake, scratch: Path, name: str) -> None:
+    """Write image, label map and thumbnail."""
+    write_nifti(scratch / f"{name}.nii.gz", taken.image)
+    label = None
+    if taken.label is not None:
+        write_nifti(scratch / f"{name}_label.nii.gz", taken.label)
+        label = taken.label.data[0]
+    picture = thumbnail(taken.image.data, label, taken.image.spacing_mm)
+    (scratch / f"{name}_thumbnail.jpg").write_bytes(picture)
+
+
+def _passport_columns(taken: Intake, job: ConvertJob) -> dict[str, str]:
+    passport = taken.passport
+    columns = {
+        "shape": "x".join(map(str, taken.image.shape)),
+        "spacing_mm": "x".join(f"{size:.6g}" for size in taken.image.spacing_mm),
+        "orientation": passport["orientation"],
+        "voxels_sha256": passport["voxels_sha256"],
+        "label_sha256": passport["label_sha256"],
+    }
+    if taken.label is not None:
+        found = passport["labels"]
+        columns |= {
+            f"ml_{name}": f"{found[str(value)]['ml'] if str(value) in found else 0:.6g}"
+            for name, value in job.labels.items()
+        }
+    return columns
+
+
+def _shift_days(case: Case, job: ConvertJob) -> int | None:
+    """By how many days the dates of this patient are moved; None: dates are dropped."""
+    if job.dates == "drop" or job.pseudonymise is None:
+        return None
+    return shift_days(read_key(job.pseudonymise), case.group)
 
 
 def _columns(case: Case) -> dict[str, str]:

@@ -24,7 +24,7 @@ from segmake.jobs import PredictJob
 from segmake.learning.checkpoint import TrainedModel, load_model
 from segmake.ledger import Item, Outcome, Shard, read_record
 from segmake.prepare.case import prepare
-from segmake.settings import PredictSettings
+from segmake.settings import IntakeSettings, PredictSettings
 from segmake.tables import Row, hash_path, is_training, read_cases
 from segmake.volume.channels import read_channels
 from segmake.volume.geometry import from_canonical
@@ -63,22 +63,25 @@ def _predict_scan(job: PredictJob, models: list[TrainedModel]) -> None:
     if not job.output.name.endswith(NIFTI):
         raise InputError(f"a label map is written as {' or '.join(NIFTI)}, got {job.output}; rename it")
     paths = _channel_files(job.image, list(models[0].plan.channels))
-    image, source = read_channels(paths, tolerance_mm=1e-2)
+    source = read_channels(paths, IntakeSettings())
+    for note in source.notes:
+        log.log(logging.WARNING if note.kind == "warning" else logging.INFO, "%s: %s", note.kind, note.text)
+    image = source.image
     labels = predict_volume(image, Ensemble(models, job))
     native = from_canonical(Volume(_smallest(labels), image.affine), source.affine)
     scratch = job.output.with_name(f".{os.getpid()}.{job.output.name}")
-    write_nifti(scratch, native, read_geometry(paths[0]))
+    write_nifti(scratch, native, read_geometry(next(iter(paths.values()))))
     scratch.replace(job.output)
     log.info("%s: %s", job.output, _volumes(labels, image, models[0]))
 
 
-def _channel_files(images: list[Path], channels: list[str]) -> list[Path]:
+def _channel_files(images: list[Path], channels: list[str]) -> dict[str, Path]:
     """File of each channel in the model's order: files in that order, `name=file` in any, or one for all."""
     if len(images) == 1 and len(channels) > 1:
-        return images * len(channels)
+        return dict.fromkeys(channels, images[0])
     named = dict(str(image).partition("=")[::2] for image in images)
     if set(named) == set(channels):
-        return [Path(named[channel]) for channel in channels]
+        return {channel: Path(named[channel]) for channel in channels}
     if set(named) & set(channels):
         raise InputError(
             f"--image names {', '.join(named)}, but the model takes {', '.join(channels)}; name each once"
@@ -88,7 +91,7 @@ def _channel_files(images: list[Path], channels: list[str]) -> list[Path]:
             f"the model takes {len(channels)} channels ({', '.join(channels)}), got {len(images)} "
             "images; give one file per channel in this order, or as channel=file in any"
         )
-    return images
+    return dict(zip(channels, images, strict=True))
 
 
 def _predict_table(job: PredictJob, table: Path, loaded: list[_Loaded]) -> None:

@@ -1,55 +1,105 @@
-"""The files of one case as one image: read, turned to RAS+, checked to lie on one grid, stacked."""
+"""The files of one case as one image: read, turned to RAS+, repaired, put on one grid, stacked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from segmake.errors import GeometryError, InputError
-from segmake.volume.geometry import grid_distance_mm, to_canonical
-from segmake.volume.read import read_volume
-from segmake.volume.volume import Array, Volume
+from segmake.errors import InputError
+from segmake.volume.alignment import Policy, align_channel
+from segmake.volume.geometry import empty_volume, to_canonical
+from segmake.volume.read import read_scan
+from segmake.volume.repairs import compact, fill_non_finite
+from segmake.volume.scan import Note
+from segmake.volume.volume import Affine, Array, Volume
 
 
-def read_channels(paths: Sequence[Path], tolerance_mm: float) -> tuple[Volume, Volume]:
-    """Read the channel files of a case.
+@dataclass(frozen=True, eq=False)
+class Channels:
+    """The image of a case and where it came from.
 
-    Returns:
-        The stacked canonical image, and the first file as it was (its grid is the case's native grid).
+    image: canonical, all channels; shape, affine: the native grid, that of the first file as it was;
+    dtypes, filled: per channel the type in the source and how many voxels were not finite.
+    """
+
+    image: Volume
+    shape: tuple[int, int, int]
+    affine: Affine
+    dtypes: tuple[str, ...]
+    filled: tuple[int, ...]
+    notes: tuple[Note, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class _File:
+    """One file of a case, read, canonical and repaired; with the grid and type that it had."""
+
+    volume: Volume
+    shape: tuple[int, int, int]
+    affine: Affine
+    dtype: str
+    filled: tuple[int, ...]
+    notes: tuple[Note, ...]
+    tags: Mapping[str, str]
+
+
+def read_channels(paths: Mapping[str, Path], policy: Policy) -> Channels:
+    """Read the files of a case by channel name; one file may hold several channels, in their order.
 
     Raises:
-        GeometryError: the files do not lie on one grid.
-        InputError: a value is not a number, or a file cannot be read.
+        GeometryError: a file lies on another grid, and the policy forbids to resample it.
+        InputError: a file cannot be read or used, or the number of channels is another.
     """
-    unique = list(dict.fromkeys(paths))
-    sources = [read_volume(path) for path in unique]
-    volumes = [to_canonical(source) for source in sources]
-    for path, volume in zip(unique, volumes, strict=True):
-        check_grid(path, volume, volumes[0], tolerance_mm)
-        if volume.data.dtype.kind == "f" and not np.isfinite(volume.data).all():
-            raise InputError(f"{path} holds values that are not finite numbers; repair the file")
-    data = np.concatenate([volume.data for volume in volumes])
-    if data.shape[0] != len(paths):
-        raise InputError(f"{paths[0]} and its like hold {data.shape[0]} channels, expected {len(paths)}")
-    return Volume(_compact(data), volumes[0].affine), sources[0]
-
-
-def check_grid(path: Path, volume: Volume, reference: Volume, tolerance_mm: float) -> None:
-    """Raise a GeometryError that names `path` unless its volume lies on the reference's grid."""
-    apart = grid_distance_mm(volume, reference)
-    if apart > tolerance_mm:
-        seen = f"{volume.shape} against {reference.shape}" if np.isinf(apart) else f"{apart:.4g} mm apart"
-        raise GeometryError(
-            f"all files of a case must lie on one grid within {tolerance_mm} mm, but {path} does not "
-            f"({seen}); resample it onto the grid of the first channel"
+    files: list[_File] = []
+    for path in dict.fromkeys(paths.values()):
+        name = "" if len(set(paths.values())) == 1 else _names_of(path, paths)
+        files.append(_read(path, name, files[0].volume if files else None, policy))
+    count = sum(file.volume.data.shape[0] for file in files)
+    if count != len(paths):
+        first = next(iter(paths.values()))
+        raise InputError(
+            f"{first} {'and its like hold' if len(files) > 1 else 'holds'} {count} channels, expected "
+            f"{len(paths)} ({', '.join(paths)}); correct data.channels or the file"
         )
+    data = compact(_stacked([file.volume.data for file in files]))
+    return Channels(
+        image=Volume(data, files[0].volume.affine),
+        shape=files[0].shape,
+        affine=files[0].affine,
+        dtypes=tuple(file.dtype for file in files for _ in file.volume.data),
+        filled=tuple(number for file in files for number in file.filled),
+        notes=tuple(note for file in files for note in file.notes),
+        tags=files[0].tags,
+    )
 
 
-def _compact(data: Array) -> Array:
-    """Smallest type that NIfTI readers agree on: int16 or int32 for whole numbers, else float32."""
-    for kind in (np.int16, np.int32) if data.dtype.kind in "iu" else ():
-        if np.iinfo(kind).min <= data.min() and data.max() <= np.iinfo(kind).max:
-            return data.astype(kind)
-    return data.astype(np.float32, copy=False)
+def _read(path: Path, name: str, reference: Volume | None, policy: Policy) -> _File:
+    """Read one file onto the grid of the first one (None: it is the first)."""
+    scan = read_scan(path, policy.tilt)
+    volume, filled = fill_non_finite(to_canonical(scan.volume), str(path))
+    notes = list(scan.notes)
+    if any(filled):
+        text = f"{sum(filled)} voxels that were NaN or infinite filled with the least finite value"
+        notes.append(Note("repair", text))
+    if reference is not None:
+        volume, done = align_channel(volume, reference, policy, str(path))
+        notes += done
+    named = tuple(Note(note.kind, f"{name}: {note.text}" if name else note.text) for note in notes)
+    source = scan.volume
+    return _File(volume, source.shape, source.affine, str(source.data.dtype), filled, named, scan.tags)
+
+
+def _stacked(arrays: Sequence[Array]) -> Array:
+    if len(arrays) == 1:
+        return arrays[0]
+    kind = np.result_type(*arrays)
+    data = empty_volume(sum(len(array) for array in arrays), arrays[0].shape[1:], kind)
+    return np.concatenate(arrays, out=data)
+
+
+def _names_of(path: Path, paths: Mapping[str, Path]) -> str:
+    return ", ".join(name for name, file in paths.items() if file == path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from nibabel.orientations import (
@@ -45,8 +46,15 @@ def from_canonical(volume: Volume, affine: Affine) -> Volume:
 
 
 def _reorient(data: Array, orientation: Array) -> Array:
-    channels = [apply_orientation(channel, orientation) for channel in data]
-    return np.ascontiguousarray(np.stack(channels))
+    turned = empty_volume(data.shape[0], apply_orientation(data[0], orientation).shape, data.dtype)
+    for out, channel in zip(turned, data, strict=True):
+        out[...] = apply_orientation(channel, orientation)
+    return turned
+
+
+def empty_volume(count: int, shape: Sequence[int], kind: np.dtype[Any]) -> Array:
+    """Room for [C, X, Y, Z] in the order that files have (x fastest): nothing is copied across."""
+    return np.empty((count, *shape[::-1]), dtype=kind).transpose(0, 3, 2, 1)
 
 
 def corners_mm(shape: Sequence[int], affine: Affine) -> Array:

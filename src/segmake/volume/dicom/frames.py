@@ -38,8 +38,8 @@ class Frame:
     @property
     def name(self) -> str:
         """File name, with the number of the frame where the file has several."""
-        name = self.header.path.name
-        return f"{name} frame {self.index + 1}" if self.header.frames > 1 else name
+        number = f" frame {self.index + 1}" if self.header.frames > 1 else ""
+        return f"{self.header.name}{number}"
 
     @property
     def size(self) -> tuple[int, int]:
@@ -61,7 +61,7 @@ def size_of(header: Header) -> tuple[int, int]:
     """Rows, columns of a file's pixels."""
     rows, columns = whole(header.data, "Rows", 0), whole(header.data, "Columns", 0)
     if rows < 1 or columns < 1:
-        raise InputError(f"{header.path.name} says {rows} rows and {columns} columns; export it again")
+        raise InputError(f"{header.name} says {rows} rows and {columns} columns; export it again")
     return rows, columns
 
 
@@ -79,7 +79,7 @@ def layers_of(header: Header) -> list[tuple[Dataset, ...]]:
     frames = root.PerFrameFunctionalGroupsSequence
     if len(frames) != header.frames:
         raise InputError(
-            f"{header.path.name} says {header.frames} frames but describes {len(frames)}; export it again"
+            f"{header.name} says {header.frames} frames but describes {len(frames)}; export it again"
         )
     return [(*_groups(item), *shared, root) for item in frames]
 
@@ -91,7 +91,9 @@ def _groups(item: Dataset) -> list[Dataset]:
 
 def has_place(header: Header) -> bool:
     """Whether the file says where its planes lie in the patient."""
-    return all(found(layers, "ImagePositionPatient") for layers in layers_of(header))
+    if "PerFrameFunctionalGroupsSequence" in header.data:
+        return True
+    return all(text(header.data, name) for name in ("ImagePositionPatient", "ImageOrientationPatient"))
 
 
 def frames_of(header: Header) -> list[Frame]:
@@ -100,7 +102,7 @@ def frames_of(header: Header) -> list[Frame]:
 
 
 def _frame(header: Header, index: int, layers: tuple[Dataset, ...]) -> Frame:
-    where = header.path.name
+    where = header.name
     position = _numbers(layers, "ImagePositionPatient", 3, where)
     directions = _numbers(layers, "ImageOrientationPatient", 6, where)
     row, column = directions[:3], directions[3:]

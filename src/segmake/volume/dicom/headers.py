@@ -18,6 +18,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEnd
 
 from segmake.errors import InputError
 from segmake.volume.dicom.tags import ALLOWED
+from segmake.volume.source import shown
 from segmake.volume.volume import Array
 
 GROUPS = (
@@ -49,7 +50,7 @@ TAGS = [*dict.fromkeys((*WANTED, *MARKS, *ALLOWED))]
 PIXELS = {b"\x7f\xe0\x00\x10", b"\xe0\x7f\x10\x00"}  # (7FE0,0010), big and little endian
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Header:
     """A DICOM file with pixels or without: its wanted attributes and where its pixels lie."""
 
@@ -59,6 +60,11 @@ class Header:
     pixels_at: int | None
     """Offset of the pixel bytes in the file; None where there are none."""
     pixels_vr: str = ""
+
+    @property
+    def name(self) -> str:
+        """File name, as it can be printed."""
+        return shown(Path(self.path.name))
 
     @property
     def series(self) -> str:
@@ -78,6 +84,11 @@ class Other:
     path: Path
     reason: str
     damaged: bool = False
+
+    @property
+    def name(self) -> str:
+        """File name, as it can be printed."""
+        return shown(Path(self.path.name))
 
 
 @contextmanager

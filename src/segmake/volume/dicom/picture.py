@@ -19,14 +19,14 @@ def picture_affine(header: Header) -> tuple[Affine, tuple[Note, ...]]:
     """
     spacing = None
     for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
-        spacing = numbers(header.data, keyword, 2, header.path.name)
+        spacing = numbers(header.data, keyword, 2, header.name)
         if spacing is not None and spacing.min() > 0:
             break
         spacing = None
     notes: tuple[Note, ...] = ()
     if spacing is None:
         spacing = np.ones(2)
-        notes = (Note("warning", f"{header.path.name} does not say its pixel size; taken as 1 mm"),)
+        notes = (Note("warning", f"{header.name} does not say its pixel size; taken as 1 mm"),)
     (along_row, row_sign), (along_column, column_sign) = _directions(text(header.data, "PatientOrientation"))
     affine = np.zeros((4, 4))
     affine[along_row, 0] = row_sign * spacing[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -9,17 +10,17 @@ from typing import Literal
 import numpy as np
 
 from segmake.errors import InputError
+from segmake.volume.dicom.folder import choose
 from segmake.volume.dicom.frames import Frame, found, frames_of, has_place
 from segmake.volume.dicom.headers import Header, Other, quiet, read_header, text
 from segmake.volume.dicom.kinds import why_no_slice
 from segmake.volume.dicom.picture import picture_affine
-from segmake.volume.dicom.series import choose
 from segmake.volume.dicom.stack import ONE_PLACE_MM, stack_frames
 from segmake.volume.dicom.tags import technical
 from segmake.volume.dicom.tilt import TILTED_DEGREES, straighten, tilt_degrees
 from segmake.volume.dicom.values import read_values, sources_of
 from segmake.volume.scan import Note, Scan
-from segmake.volume.source import check_source
+from segmake.volume.source import check_source, shown
 from segmake.volume.volume import Volume
 
 Tilt = Literal["correct", "stop"]
@@ -49,12 +50,7 @@ def read_dicom(path: Path, tilt: Tilt = "correct") -> Scan:
         headers, notes = choose(place, uid)
     else:
         headers, notes = [_single(place)], ()
-    placed = [header for header in headers if has_place(header)]
-    if placed:
-        scan = _read_stack(placed, place, tilt)
-        notes += _without_place(headers, placed)
-    else:
-        scan = _read_picture(headers, place)
+    scan = _read_stack(headers, place, tilt) if has_place(headers[0]) else _read_picture(headers, place)
     if scan.tags.get("BurnedInAnnotation") == "YES":
         notes += (Note("warning", "text is burned into the pixels (BurnedInAnnotation YES)"),)
     return Scan(scan.volume, (*scan.notes, *notes), scan.tags)
@@ -65,21 +61,15 @@ def _single(path: Path) -> Header:
     header = read_header(path)
     if isinstance(header, Other):
         verb = "" if header.damaged else "is "
-        raise InputError(f"{path} {verb}{header.reason}; give a DICOM image")
+        raise InputError(f"{shown(path)} {verb}{header.reason}; give a DICOM image")
     if reason := why_no_slice(header):
-        raise InputError(f"{path} is {reason}, no scan; give a DICOM image")
+        raise InputError(f"{shown(path)} is {reason}, no scan; give a DICOM image")
     return header
-
-
-def _without_place(headers: Sequence[Header], placed: Sequence[Header]) -> tuple[Note, ...]:
-    names = [header.path.name for header in headers if header not in placed]
-    text = f"left out {', '.join(names[:3])} ({len(names)} in all): images of the series without a position"
-    return (Note("warning", text),) if names else ()
 
 
 def _read_stack(headers: Sequence[Header], place: Path, tilt: Tilt) -> Scan:
     frames, copies = _without_copies([frame for header in headers for frame in frames_of(header)])
-    stack = stack_frames(frames, str(place))
+    stack = stack_frames(frames, shown(place))
     first = stack.frames[0]
     pixels = read_values(sources_of(stack.frames), text(first.header.data, "Modality"))
     volume = Volume(pixels.data, stack.affine)
@@ -88,8 +78,8 @@ def _read_stack(headers: Sequence[Header], place: Path, tilt: Tilt) -> Scan:
     if degrees > TILTED_DEGREES:
         if tilt == "stop":
             raise InputError(
-                f"{place}: the gantry was tilted by {degrees:.3g} degrees, so slices do not stand above each "
-                "other; set convert.tilt to correct to resample them"
+                f"{shown(place)}: the gantry was tilted by {degrees:.3g} degrees, so slices do not stand "
+                "above each other; set convert.tilt to correct to resample them"
             )
         volume = straighten(volume)
         grown = "x".join(map(str, volume.shape))
@@ -101,29 +91,30 @@ def _read_stack(headers: Sequence[Header], place: Path, tilt: Tilt) -> Scan:
 
 
 def _without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], tuple[Note, ...]]:
-    """Drop frames with the same place and the same pixels as an earlier one: files that were copied twice."""
-    kept: list[Frame] = []
-    dropped: list[str] = []
+    """Leave out frames with the place and the pixels of an earlier one: files that were copied twice."""
     places: dict[tuple[int, ...], list[Frame]] = {}
     for frame in frames:
-        rounded = tuple(int(value) for value in np.rint(frame.position_mm / ONE_PLACE_MM))
-        others = places.setdefault(rounded, [])
-        if any(_same(frame, other) for other in others):
-            dropped.append(frame.name)
-            continue
-        others.append(frame)
-        kept.append(frame)
-    names = ", ".join(dropped[:3]) + (f" and {len(dropped) - 3} more" if len(dropped) > 3 else "")
+        steps = np.rint(np.concatenate([frame.position_mm, frame.row, frame.column]) / ONE_PLACE_MM)
+        places.setdefault((*frame.size, *steps.astype(int).tolist()), []).append(frame)
+    copies: list[Frame] = []
+    for group in places.values():
+        seen: set[bytes] = set()
+        for frame in group if len(group) > 1 else ():
+            content = _content(frame)
+            if content in seen:
+                copies.append(frame)
+            seen.add(content)
+        if len(seen) > 1:
+            break  # other images at one place: the stack says what tells them apart
+    names = ", ".join(frame.name for frame in copies[:3]) + (f" ({len(copies)} in all)" if copies[3:] else "")
     note = Note("repair", f"left out {names}: the same slice with the same pixels is there already")
-    return kept, ((note,) if dropped else ())
+    dropped = {id(frame) for frame in copies}
+    return [frame for frame in frames if id(frame) not in dropped], ((note,) if copies else ())
 
 
-def _same(a: Frame, b: Frame) -> bool:
-    if a.size != b.size or not np.array_equal((a.row, a.column), (b.row, b.column)):
-        return False
-    modality = found(a.layers, "Modality")
-    one, other = (read_values(sources_of([frame]), modality).data for frame in (a, b))
-    return bool(np.array_equal(one, other))
+def _content(frame: Frame) -> bytes:
+    values = read_values(sources_of([frame]), found(frame.layers, "Modality")).data
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).digest()
 
 
 def _read_picture(headers: Sequence[Header], place: Path) -> Scan:
@@ -131,7 +122,7 @@ def _read_picture(headers: Sequence[Header], place: Path) -> Scan:
     count = sum(entry.frames for entry in headers)
     if count > 1:
         raise InputError(
-            f"{place} holds {count} images without a position ({header.path.name} and so on), a film or "
+            f"{shown(place)} holds {count} images without a position ({header.name} and so on), a film or "
             "pictures of their own, no volume; give a file with one image per case"
         )
     pixels = read_values([(header, 0)], text(header.data, "Modality"))

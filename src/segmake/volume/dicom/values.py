@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from segmake.errors import InputError
+from segmake.volume.dicom.format import Format, format_of
 from segmake.volume.dicom.frames import Frame, found, layers_of
 from segmake.volume.dicom.headers import Header, numbers, text, whole
-from segmake.volume.dicom.pixels import Format, format_of, stored_frames
+from segmake.volume.dicom.pixels import stored_frames
 from segmake.volume.scan import Note
+from segmake.volume.source import shown
 from segmake.volume.volume import Array
 
 AIR_HU = -1024
@@ -61,7 +63,7 @@ def _one_kind(formats: Mapping[Path, Format]) -> Format:
     for path, other in others:
         if (other.samples, other.photometric == INVERSE) != (form.samples, form.photometric == INVERSE):
             raise InputError(
-                f"{path} stores {other.photometric} pixels, {first.name} {form.photometric}; "
+                f"{shown(path)} stores {other.photometric} pixels, {shown(first)} {form.photometric}; "
                 "keep one kind in a series"
             )
     return form
@@ -113,15 +115,11 @@ def _scale(header: Header, index: int) -> tuple[float, float]:
         slope, intercept = found(layers, "RescaleSlope"), found(layers, "RescaleIntercept")
         scale = (float(slope or 1), float(intercept or 0))
     else:
-        one = (
-            numbers(header.data, name, 1, header.path.name) for name in ("RescaleSlope", "RescaleIntercept")
-        )
+        one = (numbers(header.data, name, 1, header.name) for name in ("RescaleSlope", "RescaleIntercept"))
         first, second = (None if value is None else float(value[0]) for value in one)
         scale = (1.0 if first is None else first, 0.0 if second is None else second)
     if scale[0] == 0:
-        raise InputError(
-            f"{header.path.name}: RescaleSlope is 0, which would erase the scan; export it again"
-        )
+        raise InputError(f"{header.name}: RescaleSlope is 0, which would erase the scan; export it again")
     return scale
 
 

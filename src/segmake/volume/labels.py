@@ -9,7 +9,7 @@ import numpy as np
 
 from segmake.errors import InputError
 from segmake.volume.masks import find_masks, read_masks
-from segmake.volume.read import ITK, NIFTI, read_scan
+from segmake.volume.read import ITK, NIFTI, PAIR, RASTER, read_scan
 from segmake.volume.scan import Note, Scan
 from segmake.volume.volume import Array, Volume
 
@@ -49,12 +49,12 @@ def find_label(path: Path) -> tuple[str, Path]:
     One of "image", "masks", "segmentation" and "structures". Only the values of an image are the source's
     own; the structures of all others are given the values of `labels`.
     """
-    folder, _, series = path.name.partition("#")
-    if series and not path.exists():
-        return _in_folder(path.with_name(folder), path, series)
+    folder, _, series = str(path).rpartition("#")
     if path.is_dir():
         return _in_folder(path, path, "")
-    if path.is_file() and not path.name.lower().endswith((*NIFTI, *ITK)):
+    if not path.exists() and folder and Path(folder).is_dir():
+        return _in_folder(Path(folder), path, series)
+    if path.is_file() and not path.name.lower().endswith(NIFTI + PAIR + ITK + RASTER):
         return _sop(path)[0], path
     return "image", path
 
@@ -93,8 +93,6 @@ def _casts(data: Array, path: Path) -> tuple[Note, ...]:
 
 def _in_folder(folder: Path, path: Path, series: str) -> tuple[str, Path]:
     """Masks, the one DICOM-SEG or RTSTRUCT among other DICOM files, or what `read_scan` makes of it."""
-    if not folder.is_dir():
-        return "image", path
     files = sorted(entry for entry in folder.iterdir() if entry.is_file())
     masks = [] if series else find_masks(folder)
     found = {file: _sop(file) for file in files if file not in masks}

@@ -60,7 +60,7 @@ class Region:
         over = np.delete(np.maximum(-0.5 - points, points - np.array(shape) + 0.5), axis, axis=1).max()
         sentences = (
             (off > NOTICED, f"lies up to {off:.2g} slice distances off the slices"),
-            (step > 1, f"has contours on every {step}th slice or fewer, and nothing between"),
+            (step > 1, f"leaves out slices: its contours are {step} or more slices apart"),
             (over > NOTICED, f"reaches {over:.3g} voxels beyond the image and is cut there"),
         )
         return [f"{self.path.name}: ROI '{self.name}' {text}" for doubtful, text in sentences if doubtful]

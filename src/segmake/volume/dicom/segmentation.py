@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import pixel_array
 
 from segmake.errors import InputError
-from segmake.volume.dicom.headers import numbers, quiet, text, whole
+from segmake.volume.dicom.headers import numbers, text, whole
+from segmake.volume.dicom.objects import read_object
 from segmake.volume.dicom.placement import find_place, from_lps
 from segmake.volume.layers import Canvas, Layers, by_name, by_number, listed, plain
 from segmake.volume.scan import Note, Scan
 from segmake.volume.volume import Affine, Array, Volume
 
-DAMAGED = (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError)
-"""What pydicom raises for objects that lack or garble what they must hold."""
 TYPES = ("BINARY", "FRACTIONAL", "LABELMAP")
 
 
@@ -38,12 +36,8 @@ def read_segmentation(path: Path, labels: Mapping[str, int], grid: Volume) -> Sc
         InputError: the file is damaged, or its segments cannot be matched.
         GeometryError: a frame lies on no slice of the grid.
     """
-    try:
-        with quiet():
-            source = _Segmentation(path, pydicom.dcmread(path))
-            return _draw(source, labels, grid)
-    except DAMAGED as error:
-        raise InputError(f"{path} is no complete DICOM-SEG ({error}); export it again") from error
+    with read_object(path, "DICOM-SEG") as data:
+        return _draw(_Segmentation(path, data), labels, grid)
 
 
 def _draw(source: _Segmentation, labels: Mapping[str, int], grid: Volume) -> Scan:
@@ -142,7 +136,7 @@ class _Segmentation:
 
     def masks(self, frame: int) -> Iterator[tuple[int, Array]]:
         """The segment numbers in a frame and where they are, bool [row, column]."""
-        pixels = pixel_array(self.data, index=frame)
+        pixels = self._pixels(frame)
         if self.kind == "LABELMAP":
             yield from ((number, pixels == number) for number in np.unique(pixels).tolist())
         else:
@@ -162,6 +156,20 @@ class _Segmentation:
         matrix[:3, 1] = orientation[:3] * spacing[1]
         matrix[:, 2] = (*position, 1)
         return matrix
+
+    def _pixels(self, frame: int) -> Array:
+        """Pixels [row, column] of a frame.
+
+        Single bits follow each other across bytes and frames without a gap (PS3.5 section 8.1.1);
+        pydicom 3.0 loses some where a frame ends within a byte.
+        """
+        if self.data.BitsAllocated != 1 or self.data.file_meta.TransferSyntaxUID.is_encapsulated:
+            return pixel_array(self.data, index=frame)
+        count = self.size[0] * self.size[1]
+        first = frame * count // 8
+        content = np.frombuffer(self.data.PixelData, np.uint8)[first : ((frame + 1) * count + 7) // 8]
+        bits = np.unpackbits(content, bitorder="little")[frame * count - 8 * first :]
+        return bits[:count].reshape(self.size)
 
     def _shown(self, frame: int) -> int:
         return int(self._group(frame, "SegmentIdentificationSequence").ReferencedSegmentNumber)

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
 
-from segmake.errors import InputError
 from segmake.volume.dicom.contours import Region, fill, slice_axis
-from segmake.volume.dicom.headers import quiet, text
+from segmake.volume.dicom.headers import text
+from segmake.volume.dicom.objects import read_object
 from segmake.volume.dicom.placement import from_lps
 from segmake.volume.layers import Canvas, by_name, by_number
 from segmake.volume.scan import Note, Scan
@@ -21,8 +20,6 @@ CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 DIGITS = 3
 """Decimals of voxel coordinates: files round positions about as much, and a contour drawn through voxel
 centres must fall on the same side of them on every slice."""
-DAMAGED = (AttributeError, EOFError, LookupError, OSError, TypeError, ValueError)
-"""What pydicom raises for objects that lack or garble what they must hold."""
 
 
 def read_structures(path: Path, labels: Mapping[str, int], grid: Volume) -> Scan:
@@ -37,11 +34,8 @@ def read_structures(path: Path, labels: Mapping[str, int], grid: Volume) -> Scan
         InputError: the file is damaged, or no ROI has the name of a label.
         GeometryError: contours are not parallel to the slices of the grid, or lie beyond them.
     """
-    try:
-        with quiet():
-            return _draw(path, pydicom.dcmread(path), labels, grid)
-    except DAMAGED as error:
-        raise InputError(f"{path} is no complete RTSTRUCT ({error}); export it again") from error
+    with read_object(path, "RTSTRUCT") as data:
+        return _draw(path, data, labels, grid)
 
 
 def _draw(path: Path, data: Dataset, labels: Mapping[str, int], grid: Volume) -> Scan:

@@ -1,0 +1,35 @@
+"""DICOM objects that are no images, read whole; whatever they lack becomes one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from segmake.errors import InputError
+from segmake.volume.dicom.headers import quiet
+from segmake.volume.source import shown
+
+DAMAGED = (
+    *(AttributeError, EOFError, InvalidDicomError, LookupError),
+    *(OSError, RuntimeError, TypeError, ValueError),
+)
+"""What pydicom raises where an object lacks or garbles what it must hold."""
+
+
+@contextmanager
+def read_object(path: Path, kind: str) -> Iterator[Dataset]:
+    """The data set of a file, for a block in which its damage is explained.
+
+    Raises:
+        InputError: the file is no complete object of this kind.
+    """
+    try:
+        with quiet():
+            yield pydicom.dcmread(path)
+    except DAMAGED as error:
+        raise InputError(f"{shown(path)} is no complete {kind} ({error}); export it again") from error

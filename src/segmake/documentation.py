@@ -79,7 +79,7 @@ def _table(fields: dict[str, FieldInfo]) -> str:
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in fields.items():
         default = _plain(field.get_default(call_default_factory=True))
-        meaning = (field.description or "").replace("|", "\\|")
+        meaning = " ".join((field.description or "").split()).replace("|", "\\|")
         lines.append(f"| `{name}` | {kind_name(field.annotation)} | `{default}` | {meaning} |")
     return "\n".join(lines) + "\n"
 

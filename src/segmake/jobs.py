@@ -158,7 +158,7 @@ class PredictJob(PredictSettings):
 
 
 class EvaluateJob(EvaluateSettings, Batch):
-    """Compare label maps with the truth, per case, label and region: two folders, or tables of the workflow."""
+    """Compare label maps with the truth, per case, label and region."""
 
     prediction: Path | None = None
     """Folder of predicted label maps (NIfTI, MetaImage, NRRD)."""
@@ -175,8 +175,8 @@ class EvaluateJob(EvaluateSettings, Batch):
     plan: Path | None = None
     """Plan that names labels and regions."""
     output: Path
-    """Scores to write: case, label, metric, value, unit, status (TSV, or Parquet by its ending). With --table a
-    table with one row per case; the scores go beside it."""
+    """Scores to write, .tsv or .parquet: case, label, metric, value, unit, status. With --table: a table with
+    one row per case, beside which the scores go."""
 
     @model_validator(mode="after")
     def _folders_or_tables(self) -> EvaluateJob:
@@ -187,7 +187,7 @@ class EvaluateJob(EvaluateSettings, Batch):
         if all(folders) and not any(tables):
             return self
         raise ValueError(
-            "evaluate takes two folders, --prediction and --truth (with --labels and --regions if wanted), or "
+            "evaluate takes two folders, --prediction and --truth (and perhaps --labels and --regions), or "
             "--table, --predictions and --plan; give all of one kind and none of the other"
         )
 

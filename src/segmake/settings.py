@@ -246,8 +246,8 @@ class EvaluateSettings(Section):
     """Label maps + truth -> case x label x metric, with a status."""
 
     nsd_tolerance_mm: PositiveFloat | dict[str, PositiveFloat] = 1.0
-    """Surface distance up to which a surface point counts as right (NSD): one number, or one for each label and
-    region by name. The variability of raters is a good choice."""
+    """Surface distance up to which a surface point counts as right (NSD), such as the variability of raters:
+    one number, or one for each label and region by name."""
     lesion: Literal["none", "overlap", "brats2023", "brats2023-men", "brats2023-met"] = "none"
     """Scores per lesion too: found by any overlap, or by the rule of the BraTS 2023 challenge (glioma,
     sub-Saharan Africa and paediatrics; -men: meningioma; -met: metastases)."""

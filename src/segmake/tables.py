@@ -7,9 +7,11 @@ import hashlib
 import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from segmake.errors import InputError
+from segmake.errors import ConfigError, InputError
 
 Row = dict[str, str]
 PATH_COLUMNS = ("path", "label", "foreground")
@@ -17,11 +19,15 @@ PATH_COLUMNS = ("path", "label", "foreground")
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file beside its place, then rename it into place."""
+    _write(path, text.encode())
+
+
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with scratch.open("w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
+        with scratch.open("wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         scratch.replace(path)
@@ -39,6 +45,42 @@ def write_table(path: Path, rows: Sequence[Mapping[str, object]], columns: Itera
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, stream.getvalue())
+
+
+def write_scores(path: Path, rows: Sequence[Mapping[str, str]], columns: Iterable[str]) -> None:
+    """Write a long table of scores as TSV, or as Parquet by its ending, where `value` is a number or null.
+
+    Raises:
+        ConfigError: the ending is neither, or pyarrow is not installed.
+    """
+    check_table_format(path)
+    if path.suffix == ".tsv":
+        write_table(path, rows, columns)
+        return
+    import pyarrow
+    import pyarrow.parquet
+
+    cells: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in columns}
+    cells["value"] = [float(cell) if cell else None for cell in cells["value"]]
+    kinds = {name: pyarrow.float64() if name == "value" else pyarrow.string() for name in cells}
+    stream = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(cells, schema=pyarrow.schema(list(kinds.items()))), stream)
+    _write(path, stream.getvalue())
+
+
+def check_table_format(path: Path) -> None:
+    """Make sure, before any work, that scores can be written in the format of this file name.
+
+    Raises:
+        ConfigError: it is neither TSV nor Parquet, or pyarrow is not installed.
+    """
+    if path.suffix not in (".tsv", ".parquet"):
+        raise ConfigError(f"a table of scores ends in .tsv or .parquet, got {path.name}; rename the output")
+    if path.suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise ConfigError(
+            f"{path.name} needs pyarrow, which is not installed; "
+            "run pip install 'segmake[parquet]', or let the output end in .tsv"
+        )
 
 
 def read_table(path: Path) -> list[Row]:

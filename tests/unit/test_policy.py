@@ -34,6 +34,13 @@ TABLE = {
     "prediction_ml": (None, None, None),
     "volume_error_ml": (None, None, None),
     "relative_volume_error": (0.0, None, 1.0),
+    "lesion_wise_dice": (1.0, 0.0, 0.0),
+    "lesion_wise_hd95": (0.0, None, None),
+    "lesion_f1": (1.0, 0.0, 0.0),
+    "lesion_sensitivity": (1.0, 0.0, 0.0),
+    "lesion_false_positives": (None, None, None),
+    "scored_lesions": (None, None, None),
+    "panoptic_quality": (1.0, 0.0, 0.0),
 }
 
 

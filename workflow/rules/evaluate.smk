@@ -1,6 +1,7 @@
 """evaluate: takes label maps and truth, makes scores per case, label and metric, and their summary."""
 
 SCORING = ("resamples", "confidence")
+MEASURING = ("nsd_tolerance_mm", "lesion")
 
 
 rule evaluate:
@@ -56,7 +57,7 @@ rule summarize:
         mem_mb=mem_mb(4000),
         runtime=60,
     params:
-        settings=flags(SETTINGS.evaluate, leave_out=("nsd_tolerance_mm",)) + SEED,
+        settings=flags(SETTINGS.evaluate, leave_out=MEASURING) + SEED,
     shell:
         "segmake --log {log:q} summarize --tables {input.tables:q} --metrics {output.metrics:q} "
         "--output {output.summary:q} {params.settings:q}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from segmake.errors import GeometryError
 
 Mask = npt.NDArray[np.bool_]
+Labels = npt.NDArray[np.integer[Any]]
 Box = tuple[slice, ...]
 
 
@@ -57,21 +59,27 @@ def count(prediction: Mask, truth: Mask, size: int | None = None) -> Counts:
     return Counts(tp, fp, fn, (prediction.size if size is None else size) - tp - fp - fn)
 
 
-def joint_box(*masks: npt.NDArray[np.generic]) -> Box:
+def joint_box(*masks: Mask | Labels) -> Box:
     """Smallest box that holds every non-zero voxel of every mask; empty slices when there is none.
 
-    Projects axis by axis onto what the axes before have left, so that most of an image is read once.
+    Args:
+        masks: boolean or whole numbers, of one shape [X, Y, Z].
     """
     check_shapes(*masks)
-    box: list[slice] = []
-    for axis in range(masks[0].ndim):
-        used = np.zeros(masks[0].shape[axis], dtype=bool)
-        for mask in masks:
-            left = mask[tuple(box)]
-            used |= left.any(axis=tuple(other for other in range(left.ndim) if other != axis))
-        where = np.flatnonzero(used)
-        box.append(slice(int(where[0]), int(where[-1]) + 1) if where.size else slice(0, 0))
-    return tuple(box)
+    spans = [_used(mask) for mask in masks]
+    return tuple(_span(np.logical_or.reduce(axis)) for axis in zip(*spans, strict=True))
+
+
+def _used(mask: Mask | Labels) -> list[Mask]:
+    """Which indices of each axis hold something; the image is read twice, its projection for the rest."""
+    along_x = np.bitwise_or.reduce(mask.reshape(len(mask), -1), axis=1)
+    plane = np.bitwise_or.reduce(mask, axis=0)
+    return [along_x != 0, *(np.bitwise_or.reduce(plane, axis=axis) != 0 for axis in (1, 0))]
+
+
+def _span(used: Mask) -> slice:
+    where = np.flatnonzero(used)
+    return slice(int(where[0]), int(where[-1]) + 1) if where.size else slice(0, 0)
 
 
 def check_shapes(*arrays: npt.NDArray[np.generic]) -> None:

@@ -12,6 +12,9 @@ A metric's formula holds for `ok`. Elsewhere most formulas are 0/0 or infinite, 
 here: perfect for `both_empty`, the worst possible for `missed` and `false_alarm`. The worst distance is the
 diagonal of the image in mm: no two surfaces in it are further apart. Reinke et al. ask that this be decided
 and stated: "Understanding metric-related pitfalls in image analysis validation", Nat Methods 21 (2024).
+
+Metrics of lesions have the status of the lesions that are scored, not of the mask: where all that is there
+is too small to be scored and nothing false was found, it is `both_empty`.
 """
 
 from __future__ import annotations
@@ -60,6 +63,7 @@ class Rule:
 SHARE = Rule("ratio", both_empty=1.0, missed=0.0, false_alarm=0.0)
 DISTANCE = Rule("mm", both_empty=0.0, missed=DIAGONAL, false_alarm=DIAGONAL)
 VOLUME = Rule("ml", both_empty=None, missed=None, false_alarm=None)
+COUNT = Rule("count", both_empty=None, missed=None, false_alarm=None)
 
 POLICY: dict[str, Rule] = {
     "dice": SHARE,
@@ -75,6 +79,14 @@ POLICY: dict[str, Rule] = {
     "volume_error_ml": VOLUME,
     # missed is -1 by the formula; a false alarm would be infinite and counts as far off the other way
     "relative_volume_error": Rule("ratio", both_empty=0.0, missed=None, false_alarm=1.0),
+    "lesion_wise_dice": SHARE,
+    # the formula gives the penalty of the rule (`metrics.lesions`)
+    "lesion_wise_hd95": Rule("mm", both_empty=0.0, missed=None, false_alarm=None),
+    "lesion_f1": SHARE,
+    "lesion_sensitivity": SHARE,
+    "lesion_false_positives": COUNT,
+    "scored_lesions": COUNT,
+    "panoptic_quality": SHARE,
 }
 
 

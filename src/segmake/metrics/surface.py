@@ -116,18 +116,21 @@ def nsd(distances: SurfaceDistances, tolerance_mm: float) -> float:
 def _neighbourhoods(mask: Mask) -> Codes:
     """Code [X+1, Y+1, Z+1] of the 2x2x2 voxels around each meeting point, bits as in `surfels.CORNERS`."""
     code: Codes = np.pad(mask, 1).view(np.uint8)
-    for axis, shift in ((2, 1), (1, 2), (0, 4)):
+    for axis, weight in ((2, 2), (1, 4), (0, 16)):
         before = (slice(None),) * axis
-        code = code[(*before, slice(None, -1))] | (code[(*before, slice(1, None))] << np.uint8(shift))
+        upper = code[(*before, slice(1, None))] * np.uint8(weight)
+        upper |= code[(*before, slice(None, -1))]
+        code = upper
     return code
 
 
 def _surface(code: Codes) -> Mask:
-    mixed: Mask = (code != 0) & (code != 255)
+    """Where a code is neither all outside (0, which wraps to 255) nor all inside (255)."""
+    mixed: Mask = code - np.uint8(1) < 254
     return mixed
 
 
 def _directed(at: Mask, code: Codes, other: Mask, areas: Floats, spacing_mm: Sequence[float]) -> Directed:
     distance = nearest_mm(at, other, spacing_mm)
-    order = np.argsort(distance, kind="stable")
+    order = np.argsort(distance)
     return Directed(distance[order], areas[code[at]][order])

@@ -27,6 +27,7 @@ Corner = tuple[int, int, int]
 Point = tuple[float, float, float]
 Triangle = tuple[Point, Point, Point]
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
 
 CORNERS: tuple[Corner, ...] = tuple(product((0, 1), repeat=3))  # type: ignore[arg-type]
 """Voxel offsets (x, y, z) of the bits of a neighbourhood code, lowest bit first."""
@@ -36,16 +37,18 @@ def surfel_areas_mm2(spacing_mm: Sequence[float]) -> Floats:
     """Surface area [256] within each neighbourhood code, for voxels of this size."""
     sx, sy, sz = spacing_mm
     face = np.array([sy * sz, sx * sz, sx * sy])  # what a unit of area is worth along each normal
-    return np.array([np.linalg.norm(n * face, axis=1).sum() for n in _normals()])
+    normals, codes = _normals()
+    return np.bincount(codes, np.linalg.norm(normals * face, axis=1), minlength=256).astype(np.float64)
 
 
 @cache
-def _normals() -> tuple[Floats, ...]:
-    """Return the normals [triangles, 3] of each code's patches on the unit cube, as long as their area."""
-    return tuple(
+def _normals() -> tuple[Floats, Codes]:
+    """Return the normals [triangles, 3] of all patches on the unit cube, as long as their area, and whose."""
+    patches = [
         _triangle_normals([t for group in _groups(code) for t in _triangulate(_loop(group))])
         for code in range(256)
-    )
+    ]
+    return np.concatenate(patches), np.repeat(np.arange(256), [len(patch) for patch in patches])
 
 
 def _triangle_normals(triangles: Sequence[Triangle]) -> Floats:

@@ -1,24 +1,34 @@
 """Evaluate: label maps and truth -> scores per case, label and region.
 
+In the workflow
 takes  the tables of convert (the truth) and of predict, and the plan (labels and regions)
 makes  a table row per case, and beside it `<case>.tsv` with a row per label and metric
+
+By itself
+takes  two folders of label maps with the same file names
+makes  one table: case, label, metric, value, unit, status
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from segmake.errors import GeometryError
+from segmake.dataset.folders import Pairing, pair_folders
+from segmake.errors import CasesFailed, ConfigError, GeometryError
 from segmake.jobs import EvaluateJob
 from segmake.ledger import Item, Outcome, Shard
+from segmake.metrics.lesions import RULES, LesionRule
 from segmake.metrics.policy import Status
-from segmake.metrics.score import Score, score_case
+from segmake.metrics.rows import COLUMNS, complete, long_rows
+from segmake.metrics.score import Score, Tolerance, label_values, score_case
 from segmake.metrics.summary import rounded
 from segmake.plan import Plan
-from segmake.tables import Row, read_cases, write_table
+from segmake.tables import Row, check_table_format, read_cases, read_table, write_scores, write_table
 from segmake.volume.geometry import grid_distance_mm, to_canonical
 from segmake.volume.labels import as_labels
 from segmake.volume.read import read_volume
@@ -26,7 +36,7 @@ from segmake.volume.volume import Volume
 
 log = logging.getLogger("segmake")
 
-VERSION = 1
+VERSION = 2
 GRID_TOLERANCE_MM = 1e-2
 """Largest distance between corresponding corners of truth and prediction that counts as one grid."""
 
@@ -37,68 +47,122 @@ class Pair:
 
     prediction: Path
     truth: Path
-    group: str
-    split: str
-    fold: str
+    group: str = ""
+    filed: Mapping[str, str] = field(default_factory=dict)
+    """Further columns of every row: split and fold."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What is scored: the labels, and the regions made of them."""
+    """What is scored: labels, and regions made of them; every value that occurs when there are neither."""
 
     labels: dict[str, list[int]]
     regions: dict[str, list[int]]
-    tolerance_mm: float
+    tolerance_mm: Tolerance
+    lesion: str
+
+    @property
+    def rule(self) -> LesionRule | None:
+        """What a lesion is; None when lesions are not scored."""
+        return RULES.get(self.lesion)
+
+    def of(self, *maps: Volume) -> dict[str, list[int]]:
+        """Name -> values, for these label maps."""
+        named = self.labels | self.regions
+        return named or {str(value): [value] for value in label_values(*(found.data for found in maps))}
 
 
 def run(job: EvaluateJob) -> None:
     """Score every case that has a prediction and a truth."""
-    plan = Plan.load(job.plan)
-    targets = Targets(
-        labels={name: [value] for name, value in plan.labels.items()},
-        regions=dict(plan.regions),
-        tolerance_mm=job.nsd_tolerance_mm,
-    )
-    shard = Shard(
-        stage="evaluate",
-        version=VERSION,
-        table=job.output,
-        settings=asdict(targets),
-        threads=job.threads,
-        on_error=job.on_error,
-    )
-    shard.run(_items(job), partial(score_pair, targets=targets))
+    if job.prediction and job.truth:
+        _score_folders(job, pair_folders(job.prediction, job.truth))
+    elif job.table and job.predictions and job.plan:
+        plan = Plan.load(job.plan)
+        targets = _targets(job, plan.labels, plan.regions)
+        _shard(job, targets, job.output, job.on_error).run(
+            _items(job.table, job.predictions), partial(score_pair, targets=targets)
+        )
 
 
 def score_pair(item: Item, scratch: Path, targets: Targets) -> Outcome:
     """Score one case and write its rows; the work the ledger does."""
     pair: Pair = item.payload
-    truth = _canonical_labels(pair.truth)
-    prediction = _canonical_labels(pair.prediction)
-    apart = grid_distance_mm(truth, prediction)
-    if apart > GRID_TOLERANCE_MM:
-        raise GeometryError(
-            f"prediction and truth of {item.case} must lie on one grid, got {prediction.shape} and "
-            f"{truth.shape} voxels, corners up to {apart:.3g} mm apart; predict it again from its image"
-        )
+    prediction, truth = _on_one_grid(item.case, pair)
     scores = score_case(
         prediction.data[0],
         truth.data[0],
         truth.spacing_mm,
-        targets.labels | targets.regions,
+        targets.of(prediction, truth),
         targets.tolerance_mm,
+        targets.rule,
     )
     name = f"{item.case}.tsv"
-    write_table(scratch / name, [_long_row(item.case, pair, score) for score in scores])
-    return Outcome(name, _columns(pair, scores, targets))
+    write_table(scratch / name, long_rows(item.case, scores, pair.filed))
+    return Outcome(name, _columns(pair, scores, targets) if pair.filed else {})
 
 
-def _items(job: EvaluateJob) -> list[Item]:
+def _score_folders(job: EvaluateJob, pairing: Pairing) -> None:
+    """Score all pairs and write one table; what could not be scored has a row there and is named."""
+    check_table_format(job.output)
+    targets = _targets(job, job.labels, job.regions)
+    items = [Item(case, (), Pair(*paths)) for case, paths in pairing.pairs.items()]
+    with TemporaryDirectory() as scratch:
+        shard = _shard(job, targets, Path(scratch) / "cases.tsv", "exclude")
+        done = shard.run(items, partial(score_pair, targets=targets))
+        found = {row["case"]: read_table(Path(scratch) / row["path"]) for row in done if row["path"]}
+    if targets.labels or targets.regions:
+        rows = [row for case in found.values() for row in case]
+    else:
+        rows = list(complete(found, targets.tolerance_mm, targets.rule))
+    lost = {row["case"]: row["reason"] for row in done if not row["path"]}
+    fates = dict.fromkeys(lost, "failed") | dict.fromkeys(pairing.no_prediction, "no_prediction")
+    fates |= dict.fromkeys(pairing.no_truth, "no_truth")
+    rows += [dict.fromkeys(COLUMNS, "") | {"case": case, "status": fate} for case, fate in fates.items()]
+    write_scores(job.output, sorted(rows, key=lambda row: row["case"]), COLUMNS)
+    for case in pairing.no_truth:
+        log.warning("evaluate leaves out %s: it has no truth", case)
+    lost |= dict.fromkeys(pairing.no_prediction, "it has no prediction")
+    if lost and job.on_error == "stop":
+        reasons = "; ".join(f"{case}: {reason}" for case, reason in list(lost.items())[:5])
+        raise CasesFailed(
+            f"evaluate: {len(lost)} of {len(found) + len(lost)} cases have no score ({reasons}); the scores "
+            f"of the rest are in {job.output}. Mend them and run again, or set on_error: exclude"
+        )
+
+
+def _targets(job: EvaluateJob, labels: Mapping[str, int], regions: Mapping[str, list[int]]) -> Targets:
+    targets = Targets(
+        labels={name: [value] for name, value in labels.items()},
+        regions=dict(regions),
+        tolerance_mm=job.nsd_tolerance_mm,
+        lesion=job.lesion,
+    )
+    known = [*targets.labels, *targets.regions]
+    named = job.nsd_tolerance_mm if isinstance(job.nsd_tolerance_mm, dict) else {}
+    if known and named and set(known) != set(named):
+        raise ConfigError(
+            f"nsd_tolerance_mm is one number, or names all of {', '.join(known)}; got {', '.join(named)}"
+        )
+    return targets
+
+
+def _shard(job: EvaluateJob, targets: Targets, table: Path, on_error: str) -> Shard:
+    return Shard(
+        stage="evaluate",
+        version=VERSION,
+        table=table,
+        settings=asdict(targets),
+        threads=job.threads,
+        on_error=on_error,
+    )
+
+
+def _items(table: Path, predictions: Path) -> list[Item]:
     """Pair the rows of both tables by case; cases that lack a side are named in the log."""
-    predictions = {row["case"]: row for row in read_cases([job.predictions])}
+    predicted = {row["case"]: row for row in read_cases([predictions])}
     items = []
-    for row in read_cases([job.table]):
-        prediction = predictions.get(row["case"])
+    for row in read_cases([table]):
+        prediction = predicted.get(row["case"])
         if not row.get("label"):
             log.info("evaluate leaves out %s: it has no truth", row["case"])
         elif prediction is None:
@@ -113,33 +177,30 @@ def _item(truth: Row, prediction: Row) -> Item:
         prediction=Path(prediction["path"]),
         truth=Path(truth["label"]),
         group=truth["group"],
-        split=truth["split"],
-        fold=prediction.get("fold", ""),
+        filed={"split": truth["split"], "fold": prediction.get("fold", "")},
     )
-    return Item(truth["case"], (pair.prediction, pair.truth, pair.group, pair.split, pair.fold), pair)
+    return Item(truth["case"], (pair.prediction, pair.truth, pair.group, *pair.filed.values()), pair)
 
 
-def _canonical_labels(path: Path) -> Volume:
-    return to_canonical(as_labels(read_volume(path), str(path)))
-
-
-def _long_row(case: str, pair: Pair, score: Score) -> dict[str, object]:
-    return {
-        "case": case,
-        "split": pair.split,
-        "fold": pair.fold,
-        "label": score.label,
-        "metric": score.metric,
-        "value": rounded(score.value),
-        "unit": score.unit,
-        "status": str(score.status),
-    }
+def _on_one_grid(case: str, pair: Pair) -> tuple[Volume, Volume]:
+    """Prediction and truth; turned to one orientation where they are stored in two."""
+    prediction, truth = (as_labels(read_volume(path), str(path)) for path in (pair.prediction, pair.truth))
+    if grid_distance_mm(truth, prediction) > GRID_TOLERANCE_MM:
+        prediction, truth = to_canonical(prediction), to_canonical(truth)
+    apart = grid_distance_mm(truth, prediction)
+    if apart > GRID_TOLERANCE_MM:
+        raise GeometryError(
+            f"prediction and truth of {case} must lie on one grid, got {prediction.shape} and "
+            f"{truth.shape} voxels, corners up to {apart:.3g} mm apart; predict it again from its image, "
+            "or resample it"
+        )
+    return prediction, truth
 
 
 def _columns(pair: Pair, scores: list[Score], targets: Targets) -> dict[str, object]:
     """Columns of the case's table row: mean Dice over the labels, and how many of them met which fate."""
     dice = [score for score in scores if score.metric == "dice" and score.label in targets.labels]
     fates = [score.status for score in dice]
-    columns: dict[str, object] = {"group": pair.group, "split": pair.split, "fold": pair.fold}
+    columns: dict[str, object] = {"group": pair.group, **pair.filed}
     columns["dice_mean"] = rounded(sum(score.value for score in dice) / len(dice))
     return columns | {str(status): fates.count(status) for status in Status}

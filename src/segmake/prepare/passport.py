@@ -69,19 +69,27 @@ def hash_voxels(data: Array) -> str:
 def _describe(channel: Array) -> dict[str, Any]:
     """Intensities of one channel [X, Y, Z] and its slices without content."""
     low, high = channel.min(axis=(0, 1)), channel.max(axis=(0, 1))
-    sample = _spread(channel).astype(np.float64)
-    percentiles = [float(low.min()), *np.percentile(sample, PERCENTILES[1:-1]), float(high.max())]
+    sample = np.sort(_spread(channel))
+    percentiles = [float(low.min()), *_read_off(sample), float(high.max())]
     filled = np.flatnonzero(low != high)
     inner = int(filled[-1] - filled[0]) + 1 - filled.size if filled.size else 0
     return {
         "percentiles": {
             f"{p:g}": float(f"{value:.7g}") for p, value in zip(PERCENTILES, percentiles, strict=True)
         },
-        "mean": float(f"{sample.mean():.7g}"),
-        "sd": float(f"{sample.std():.7g}"),
-        "zeros": round(1 - np.count_nonzero(channel) / channel.size, 6),
+        "mean": float(f"{sample.mean(dtype=np.float64):.7g}"),
+        "sd": float(f"{sample.std(dtype=np.float64):.7g}"),
+        "zeros": round(float(1 - np.count_nonzero(channel) / channel.size), 6),
         "blank_slices": {"at_the_ends": int(low.size - filled.size - inner), "between": inner},
     }
+
+
+def _read_off(ascending: Array) -> Array:
+    """The inner percentiles of sorted values, linear between them: sorting is faster than np.percentile."""
+    at = np.array(PERCENTILES[1:-1]) / 100 * (ascending.size - 1)
+    below = np.floor(at).astype(int)
+    low, high = (ascending[index].astype(np.float64) for index in (below, np.ceil(at).astype(int)))
+    return np.asarray(low + (at - below) * (high - low))
 
 
 def _spread(channel: Array) -> Array:

@@ -24,7 +24,7 @@ def resample_onto(volume: Volume, shape: Triple, affine: Affine) -> tuple[Array,
     """
     from scipy.ndimage import affine_transform  # half a second to import, rarely needed
 
-    there = np.linalg.inv(volume.affine) @ affine
+    there = index_map(affine, volume.affine)
     inside = covered(shape, there, volume.shape)
     result = np.empty((volume.data.shape[0], *shape), dtype=np.float32)
     for out, channel in zip(result, volume.data, strict=True):
@@ -35,13 +35,18 @@ def resample_onto(volume: Volume, shape: Triple, affine: Affine) -> tuple[Array,
     return result, 1 - np.count_nonzero(inside) / inside.size
 
 
+def index_map(new: Affine, old: Affine) -> Array:
+    """Matrix 4x4 from voxel indices of one grid to those of another; whole numbers where they are meant."""
+    return np.asarray(np.round(np.linalg.inv(old) @ new, 9))
+
+
 def background(channel: Array) -> float:
     """What lies around the body: 0 where at least a tenth of the voxels is exactly that, else the minimum."""
     often_zero = channel.size - np.count_nonzero(channel) >= channel.size / 10
     return 0.0 if often_zero else float(channel.min())
 
 
-def covered(shape: Triple, there: Affine, size: Sequence[int]) -> Array:
+def covered(shape: Triple, there: Array, size: Sequence[int]) -> Array:
     """Mask [*shape] of the voxels that fall into a grid of `size` voxels; `there` maps index to index."""
     i, j, k = np.ogrid[: shape[0], : shape[1], : shape[2]]
     inside = np.ones(shape, dtype=bool)
@@ -59,7 +64,7 @@ def vote_onto(label: Array, label_affine: Affine, shape: Triple, affine: Affine)
     """
     from scipy.ndimage import affine_transform, find_objects
 
-    there = np.linalg.inv(label_affine) @ affine
+    there = index_map(affine, label_affine)
     values, index = np.unique(label, return_inverse=True)
     boxes = find_objects(index.reshape(label.shape).astype(np.int32) + 1)
     best = np.zeros(shape, dtype=label.dtype)

@@ -223,7 +223,7 @@ class ReportJob(ReportSettings):
     history: list[Path] = []
     """train/<model>/fold-<k>/history.csv of each training run."""
     output: Path
-    """Page to write; figures go into figures/ beside it."""
+    """Page to write; figures/, quality.html and its pictures go beside it."""
 
 
 class VerifyJob(Section):

@@ -4,7 +4,8 @@ from plan_cases import small_plan
 
 from segmake.errors import InputError
 from segmake.figures.chapters import Look, Material, Views, chapters
-from segmake.figures.page import Facts, Note, Picture
+from segmake.figures.page import Facts, Links, Note, Picture
+from segmake.figures.passports import Passport
 from segmake.figures.records import Score, Summary
 from segmake.figures.sections import Failure
 
@@ -55,26 +56,49 @@ def test_facts_count_cases_patients_failures_and_scores():
     material = Material(
         PLAN,
         [case("a"), case("b")],
-        failed=[Failure("convert", "x", "r"), Failure("predict unet", "b", "r")],
+        failed=[
+            Failure("convert", "x", "r"),
+            Failure("predict unet", "b", "r"),
+            Failure("convert", "y", "r", excluded=True),
+        ],
         scores=[dice("a", 0.5)],
         summaries=[mean_row(0.5), mean_row(0.75, "test")],
     )
     (facts,) = [block for block in build(material)["summary"] if isinstance(block, Facts)]
     assert facts.items == {
-        "Cases": "3",
+        "Cases": "4",
         "Patients": "2",
         "Failed": "2",
+        "Excluded": "1",
         "Scored": "1",
         "Mean Dice, test, unet": "0.750",
         "Mean Dice, cross-validation, unet": "0.500",
     }
 
 
+def test_the_passport_counts_what_was_found_and_leads_to_it():
+    passports = [Passport("a", repairs=("4 voxels filled",)), Passport("b", repairs=("5 voxels filled",))]
+    blocks = build(Material(PLAN, [], [Failure("convert", "x", "r")], passports))["data"]
+    (links,) = [block for block in blocks if isinstance(block, Links)]
+    assert links.items == {
+        "Pictures and measures of every case": "quality.html",
+        "Repaired: 2": "quality.html#repaired",
+        "Failed or excluded: 1": "quality.html#lost",
+    }
+    (kinds,) = [block for block in blocks if getattr(block, "columns", [""])[0] == "Repairs"]
+    assert kinds.rows == [["… voxels filled", "2", "a, b"]]
+
+
 def test_a_case_without_score_is_explained():
     history = {("unet", "fold-0"): [{"step": 1.0, "loss": 1.0, "lr": 1.0}]}
     cases = [case("a"), case("b"), case("c"), case("d", label=""), case("e"), case("f")]
     material = Material(
-        PLAN, cases, [Failure("predict", "f", "r")], {"unet": {"a", "b"}}, [dice("a", 0.5)], [], history
+        PLAN,
+        cases,
+        failed=[Failure("predict", "f", "r")],
+        predicted={"unet": {"a", "b"}},
+        scores=[dice("a", 0.5)],
+        histories=history,
     )
     tables = [
         block for block in build(material)["failures"] if getattr(block, "columns", []) == ["Case", "Reason"]

@@ -2,6 +2,7 @@ import math
 
 from segmake.figures import sections
 from segmake.figures.page import Note, Table
+from segmake.figures.passports import Passport
 from segmake.figures.records import NOTHING, Score
 from segmake.figures.sections import Failure
 from segmake.plan import Normalisation, Plan
@@ -9,9 +10,10 @@ from segmake.plan import Normalisation, Plan
 NBSP = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 
 
-def case(name, shape="10x20x30", **changes):
-    row = {"case": name, "split": "train", "group": "p1", "site": "", "shape": shape, "spacing_mm": "1x1x2.5"}
-    return row | {"orientation": "LPS", "ml_core": "1.5", "ml_edge": "0"} | changes
+def case(name, shape=(10, 20, 30), **changes):
+    fields = {"split": "train", "group": "p1", "spacing_mm": (1, 1, 2.5), "orientation": "LPS"}
+    fields |= {"labels_ml": {"core": 1.5, "edge": 0.0}, "oblique_degrees": 12.345}
+    return Passport(name, shape=shape, **fields | changes)
 
 
 def score(name, status, metric="dice", label="core"):
@@ -26,16 +28,21 @@ def texts(blocks):
     return [block.text for block in blocks if isinstance(block, Note)]
 
 
-def test_every_failure_is_listed_with_its_stage_and_reason():
+def test_failed_and_excluded_cases_are_told_apart_with_stage_and_reason():
     failed = [Failure("convert", "a", "bad grid"), Failure("predict unet", "b", "no memory")]
-    blocks = sections.failures(failed, {}, [])
-    assert tables(blocks)[0].rows == [["a", "convert", "bad grid"], ["b", "predict unet", "no memory"]]
-    assert texts(blocks)[0].startswith("2 cases failed and are")
+    blocks = sections.failures([*failed, Failure("convert", "c", "no image", excluded=True)], {}, [])
+    first, second = tables(blocks)
+    assert first.rows == [["a", "convert", "bad grid"], ["b", "predict unet", "no memory"]]
+    assert second.rows == [["c", "convert", "no image"]]
+    assert texts(blocks) == [
+        "2 cases failed: not in the scores.",
+        "1 case cannot take part: not in the scores.",
+    ]
 
 
 def test_a_case_that_failed_twice_counts_once():
     failed = [Failure("predict a", "x", "r"), Failure("predict b", "x", "r")]
-    assert texts(sections.failures(failed, {}, []))[0].startswith("1 case failed and is")
+    assert texts(sections.failures(failed, {}, [])) == ["1 case failed: not in the scores."]
 
 
 def test_missed_labels_and_false_alarms_are_named_once():
@@ -54,49 +61,45 @@ def test_cases_without_a_score_are_named_with_the_reason():
 
 def test_when_all_went_well_the_page_says_so():
     assert texts(sections.failures([], {}, [score("a", "ok")])) == [
-        "No case failed.",
+        "No case failed, none was excluded.",
         "No label was missed, and there was no false alarm.",
     ]
 
 
-def test_the_passport_has_ranges_and_every_case():
-    ranges, every = tables(
-        sections.passport([case("a"), case("b", "30x20x10", ml_core="0.5", spacing_mm="1x1x2.500001")])
-    )
+def test_the_passport_has_ranges_over_the_cases():
+    other = case("b", (30, 20, 10), labels_ml={"core": 0.5}, spacing_mm=(1, 1, 2.500001))
+    (ranges,) = tables(sections.passport([case("a"), other]))
     assert ["Voxels along x", "2", "10", "20", "30"] in ranges.rows
     assert ["Spacing (mm) along z", "2", "2.5", "2.5", "2.5"] in ranges.rows
     assert ["Volume of core (ml)", "2", "0.500", "1.000", "1.500"] in ranges.rows
     assert ["Volume of edge (ml)", "0", *[NOTHING] * 3] in ranges.rows
-    assert every.rows[0] == [
-        "a",
-        "train",
-        "p1",
-        f"10{NBSP}20{NBSP}30",
-        f"1{NBSP}1{NBSP}2.5",
-        "LPS",
-        "1.500",
-        "0.000",
-    ]
-    assert "Site" not in every.columns
 
 
-def test_sites_are_shown_when_there_are_any_and_missing_volumes_are_a_dash():
-    (_, every) = tables(sections.passport([case("a", site="Oslo"), case("b", ml_core="", label="")]))
-    assert every.rows[0][3] == "Oslo"
-    assert every.rows[1][-2] == NOTHING
+def test_every_case_has_its_grid_intensities_and_volumes():
+    (table,) = tables(sections.every_case([case("a", intensities={"ct": (-1024.0, 3.14159, 32767.0)})]))
+    grid = [f"10{NBSP}20{NBSP}30", f"1{NBSP}1{NBSP}2.5", "LPS", "12.3"]
+    assert table.rows == [["a", "train", "p1", *grid, "-1024 to 32767", "1.500", "0.000"]]
+    assert "Site" not in table.columns
+    assert table.numeric == {"Oblique (degrees)", "ct (0.5 to 99.5%)", "core (ml)", "edge (ml)"}
+
+
+def test_what_an_old_record_lacks_is_a_dash():
+    (table,) = tables(sections.every_case([case("a", site="Oslo"), Passport("b")]))
+    assert table.rows[0][3] == "Oslo"
+    assert table.rows[1] == ["b", "", "", "", NOTHING, NOTHING, "", *[NOTHING] * 3]
 
 
 def test_long_tables_are_folded_then_cut():
-    few = tables(sections.passport([case(str(i)) for i in range(sections.OPEN_ROWS + 1)]))[1]
+    (few,) = tables(sections.every_case([case(str(i)) for i in range(sections.OPEN_ROWS + 1)]))
     assert few.folded
-    blocks = sections.passport([case(str(i)) for i in range(sections.MOST_ROWS + 5)])
-    assert len(tables(blocks)[1].rows) == sections.MOST_ROWS
+    blocks = sections.every_case([case(str(i)) for i in range(sections.MOST_ROWS + 5)])
+    assert len(tables(blocks)[0].rows) == sections.MOST_ROWS
     assert f"{sections.MOST_ROWS} of {sections.MOST_ROWS + 5}" in texts(blocks)[0]
 
 
 def test_an_empty_data_set_is_a_warning():
-    (note,) = sections.passport([])
-    assert note.kind == "warning"
+    for (note,) in (sections.passport([]), sections.every_case([])):
+        assert note.kind == "warning"
 
 
 def test_each_choice_of_the_plan_stands_with_its_reason():

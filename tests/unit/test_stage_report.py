@@ -39,6 +39,16 @@ def write_volumes(root, name):
     save(root / f"predict/unet/{name}.nii.gz", mask[::-1, ::-1], flipped)
 
 
+def write_record(root, name):
+    """The record of a converted case and its thumbnail; case b is of an older version, without either."""
+    percentiles = {"0": 0, "0.5": 1, "50": 5, "99.5": 9, "100": 10}
+    passport = {"obliquity_deg": 12.5, "channels": {"t1": {"percentiles": percentiles}}}
+    record = {"case": name, "stage": "convert", "key": "", "files": {}, "columns": {}}
+    text = json.dumps(record | {"details": {"passport": passport}})
+    (root / f"convert/{name}.json").write_text(text)
+    (root / f"convert/{name}_thumbnail.jpg").write_bytes(name.encode())
+
+
 def base(name, **changes):
     return {"case": name, "path": f"{name}.nii.gz", "status": "ok", "reason": "", "split": "train"} | changes
 
@@ -66,16 +76,21 @@ def job(tmp_path_factory):
     root = tmp_path_factory.mktemp("results")
     for name in VALUES:
         write_volumes(root, name)
+        if name != "b":
+            write_record(root, name)
     passport = {
         "group": "p",
         "shape": "12x14x10",
         "spacing_mm": "1x1x1",
         "orientation": "LPS",
         "ml_core": "0.08",
+        "repairs": "3 voxels filled; grid snapped",
+        "warnings": "odd <b>case</b>",
     }
     converted = [base(name, label=f"{name}_label.nii.gz", **passport) for name in (*VALUES, "d", "e")]
     lost = {case: base(case, path="", status="failed", reason=why) for case, (_, why) in FAILED.items()}
-    write_table(root / "convert/shard-00.tsv", [*converted, lost[EVIL]])
+    excluded = base("f", path="", status="excluded", reason="no image")
+    write_table(root / "convert/shard-00.tsv", [*converted, lost[EVIL], excluded])
     write_table(root / "resample/shard-00.tsv", [lost["d"]])
     write_table(root / "predict/unet/shard-00.tsv", [*(base(name) for name in VALUES), lost["e"]])
     write_scores(root)
@@ -113,11 +128,16 @@ def test_figures_lie_beside_the_page_in_both_formats(job, page):
     assert names == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "png")}
 
 
-def test_running_again_gives_the_same_bytes(job, page):
-    files = [job.output, *sorted((job.output.parent / "figures").iterdir())]
-    before = [path.read_bytes() for path in files]
+def test_running_again_gives_the_same_bytes_and_leaves_no_old_picture(job, page):
+    def made():
+        files = [path for path in job.output.parent.rglob("*") if path.is_file()]
+        return {path.name: path.read_bytes() for path in files}
+
+    before = made()
+    assert len(before) == 2 + 8 + 2
+    (job.output.with_name("quality") / "gone.jpg").touch()
     report.run(job)
-    assert [path.read_bytes() for path in files] == before
+    assert made() == before
 
 
 def test_headline_numbers_are_those_of_the_table(job, page):
@@ -133,6 +153,31 @@ def test_every_failed_case_is_on_the_page_with_stage_and_reason(page):
         row = plain[plain.index(f">{case}</th>") :]
         cells = re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)[:2]
         assert cells == [stage, reason]
+
+
+def test_an_excluded_case_is_no_failure(job, page):
+    material = report.gather(job)
+    assert [failure.case for failure in material.failed if failure.excluded] == ["f"]
+    assert re.search(r"<dt>Failed</dt><dd>3</dd>.*<dt>Excluded</dt><dd>1</dd>", page, re.DOTALL)
+    assert "1 case cannot take part" in page
+
+
+def test_the_quality_page_has_every_case_with_its_findings(job, page):
+    text = job.output.with_name("quality.html").read_text(encoding="utf-8")
+    assert re.findall(r"<h3>(\w)</h3>", text) == [*"abcde", "f"]
+    assert text.count("</b> 3 voxels filled</li>") == text.count("</b> grid snapped</li>") == 5
+    assert "odd &lt;b&gt;case&lt;/b&gt;" in text
+    assert "1 to 9" in text
+    assert "12.5" in text
+    assert 'href="index.html"' in text
+    assert 'href="quality.html#warned"' in page
+
+
+def test_thumbnails_are_copied_where_there_are_any(job, page):
+    folder = job.output.with_name("quality")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"a.jpg": b"a", "c.jpg": b"c"}
+    text = job.output.with_name("quality.html").read_text(encoding="utf-8")
+    assert re.findall(r'<img src="([^"]*)"', text) == ["quality/a.jpg", "quality/c.jpg"]
 
 
 def test_the_missed_lesion_is_named_and_shown_as_the_worst(page):

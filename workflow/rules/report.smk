@@ -1,8 +1,8 @@
-"""report: takes the tables (and the volumes of the worst and best cases), makes figures and one HTML page."""
+"""report: takes the tables (and the volumes of the worst and best cases), makes figures and the HTML pages."""
 
 
 rule report:
-    """Draw the figures and the page."""
+    """Draw the figures, the page and the quality page."""
     input:
         plan="plan/plan.json",
         cases=per_shard("convert/shard-{shard}.tsv"),
@@ -14,6 +14,7 @@ rule report:
         + expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
     output:
         page=report("report/index.html", caption="../report/page.rst", category="Report"),
+        quality=report("report/quality.html", caption="../report/quality.rst", category="Report"),
     log:
         "logs/report/report.log",
     benchmark:

@@ -11,10 +11,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segmake.errors import SegmakeError
-from segmake.figures import runs, sections, tallies
+from segmake.figures import quality, runs, sections, tallies
 from segmake.figures.curves import training_curves, volume_agreement
 from segmake.figures.overlay import clearest_channel, overlay
 from segmake.figures.page import Block, Facts, Note, Picture, Section
+from segmake.figures.passports import Passport
 from segmake.figures.plots import box_plots
 from segmake.figures.records import MEAN, SPLITS, Score, Summary, number, rank_cases
 from segmake.figures.style import to_png, to_svg
@@ -50,6 +51,8 @@ class Material:
     cases: list[Row]
     """Rows of the converted cases."""
     failed: list[sections.Failure] = field(default_factory=list)
+    """Cases that failed or were excluded."""
+    passports: list[Passport] = field(default_factory=list)
     predicted: dict[str, set[str]] = field(default_factory=dict)
     """Model -> cases it predicted."""
     scores: list[Score] = field(default_factory=list)
@@ -79,7 +82,7 @@ def chapters(material: Material, look: Look, load: Load, version: str) -> list[S
     return [
         Section("summary", "Summary", [_facts(material), *headline]),
         Section("failures", "Failures and excluded cases", failed),
-        Section("data", "Data passport", sections.passport(material.cases)),
+        Section("data", "Data passport", _data(material)),
         Section("plan", "Plan", sections.plan_choices(material.plan)),
         Section("training", "Training", list(_training(material, look))),
         Section("scores", "Scores by label", list(_scores(material, look, confidence))),
@@ -96,7 +99,8 @@ def _facts(material: Material) -> Facts:
     facts = {
         "Cases": str(len(names | lost)),
         "Patients": str(len({row.get("group") or row["case"] for row in material.cases})),
-        "Failed": str(len(lost)),
+        "Failed": str(len({failure.case for failure in material.failed if not failure.excluded})),
+        "Excluded": str(len({failure.case for failure in material.failed if failure.excluded})),
         "Scored": str(len({score.case for score in material.scores})),
     }
     means = [s for s in material.summaries if s.metric == "dice" and s.label == MEAN]
@@ -105,6 +109,13 @@ def _facts(material: Material) -> Facts:
         for summary in (s for s in means if s.split == split):
             facts[f"Mean Dice, {word}, {summary.model}"] = number(summary.mean)
     return Facts(facts)
+
+
+def _data(material: Material) -> list[Block]:
+    """Ranges, what was repaired and warned of, and the way to each case."""
+    assessed = quality.assess(material.passports, material.failed)
+    blocks = [*sections.passport(material.passports), *quality.notes_by_kind(material.passports)]
+    return [*blocks, quality.links(assessed)]
 
 
 def _unscored(material: Material) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from segmake.volume.volume import Array
 
 THRESHOLD = 3.5
-"""Robust z-score from which a case stands out (Iglewicz & Hoaglin, How to Detect and Handle Outliers, 1993)."""
+"""Robust z-score from which a case stands out (Iglewicz & Hoaglin, Detect and Handle Outliers, 1993)."""
 LEAST_SPREAD = 0.05
 """Spread on the transformed scale below which cases count as alike: about 5% of the value."""
 LEAST_CASES = 5
@@ -49,7 +49,12 @@ class Outlier:
 
     def __str__(self) -> str:
         unit = f" {self.measure.unit}" if self.measure.unit else ""
-        return f"{self.measure.name}: {self.value:.4g}{unit}, usually {self.usual:.4g}{unit}"
+        return f"{self.measure.name}: {rounded(self.value)}{unit}, usually {rounded(self.usual)}{unit}"
+
+
+def rounded(value: float) -> str:
+    """Three digits, or all before the point: 0.00123, 12.3, 32767."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
 def find_outliers(cases: Mapping[str, Mapping[Measure, float]]) -> dict[str, list[Outlier]]:

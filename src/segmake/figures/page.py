@@ -1,4 +1,4 @@
-"""One HTML page that holds everything: no network, no file beside it, every string escaped."""
+"""An HTML page: no network, every string escaped; only a gallery's pictures lie in files beside it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,40 @@ class Picture:
         return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
 
 
-Block = Note | Facts | Table | Picture
+@dataclass(frozen=True)
+class Links:
+    """Texts and the addresses they lead to, one after the other."""
+
+    kind: ClassVar[str] = "links"
+    items: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A case in the gallery."""
+
+    case: str
+    picture: str
+    """Address of its thumbnail, or nothing."""
+    facts: Sequence[str]
+    kinds: Sequence[str]
+    findings: Sequence[tuple[str, str, str]]
+    """What is said about it: kind, a word for the kind, the sentence."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Cards that can be filtered by kind and searched."""
+
+    kind: ClassVar[str] = "gallery"
+    cards: Sequence[Card]
+    filters: Sequence[tuple[str, str, int]]
+    """Kind, its title, number of cases; the first shows all."""
+    hues: Mapping[str, str]
+    """Label -> colour of its outline."""
+
+
+Block = Note | Facts | Table | Picture | Links | Gallery
 
 
 @dataclass(frozen=True)
@@ -81,18 +114,21 @@ class Section:
 
 
 def render(title: str, lead: str, sections: Sequence[Section], footer: str = "") -> str:
-    """The page as HTML text. The same arguments give the same bytes."""
+    """The page as HTML text. The same arguments give the same bytes; no script but ours can run."""
     loader = PackageLoader("segmake", "figures/templates")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    script = loader.get_source(environment, "sort.js")[0]
+    gallery = any(isinstance(block, Gallery) for section in sections for block in section.blocks)
+    names = ["sort.js", *(["gallery.js"] if gallery else [])]
+    script = "\n".join(loader.get_source(environment, name)[0] for name in names)
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     return environment.get_template("page.html").render(
         title=title,
         lead=lead,
         sections=sections,
         footer=footer,
+        images="'self' file: data:" if gallery else "data:",
         script=Markup(script),  # noqa: S704  our own file, not data
         script_digest=digest,
     )

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from segmake.figures.outliers import rounded
 from segmake.figures.page import Block, Cell, Note, Table
-from segmake.figures.records import (
-    NOTHING,
-    STATUSES,
-    Score,
-    number,
-    to_number,
-)
+from segmake.figures.passports import TIMES, Passport
+from segmake.figures.records import NOTHING, STATUSES, Score, number
 from segmake.plan import Normalisation, Plan
-from segmake.tables import Row
 
 MOST_ROWS = 1000
 """Longest table the page holds; the whole is in the results folder."""
@@ -23,32 +18,37 @@ OPEN_ROWS = 30
 """Longest table that is not folded away."""
 TRIPLES = ("shape", "spacing_mm", "patch", "median_shape")
 """Fields along x, y, z."""
-TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A case that a stage could not do."""
+    """A case that a stage could not do, or that was left out there."""
 
     stage: str
     case: str
     reason: str
+    excluded: bool = False
+    """It cannot take part (a label without its image, say), and that is no failure."""
 
 
 def failures(failed: Sequence[Failure], unscored: Mapping[str, str], scores: Sequence[Score]) -> list[Block]:
-    """Cases that failed, cases without a score and why, and labels that were missed or made up."""
+    """Cases that failed or are left out, cases without a score, labels that were missed or made up."""
     blocks: list[Block] = []
-    if failed:
-        count = len({failure.case for failure in failed})
-        verb = "case failed and is" if count == 1 else "cases failed and are"
-        blocks.append(Note(f"{count} {verb} not in the scores.", "warning"))
-        rows = [[f.case, f.stage, f.reason] for f in failed]
-        blocks += _cut("Failed and excluded cases", ["Case", "Stage", "Reason"], rows)
-    else:
-        blocks.append(Note("No case failed."))
+    for excluded, verb, title in (
+        (False, "failed", "Failed cases"),
+        (True, "cannot take part", "Excluded cases"),
+    ):
+        chosen = [failure for failure in failed if failure.excluded == excluded]
+        count = len({failure.case for failure in chosen})
+        if chosen:
+            told = f"{count} {'case' if count == 1 else 'cases'} {verb}: not in the scores."
+            rows = [[f.case, f.stage, f.reason] for f in chosen]
+            blocks += [Note(told, "warning"), *cut(title, ["Case", "Stage", "Reason"], rows)]
+    if not failed:
+        blocks.append(Note("No case failed, none was excluded."))
     if unscored:
         rows = [[case, reason] for case, reason in sorted(unscored.items())]
-        blocks += _cut("Cases without a score", ["Case", "Reason"], rows)
+        blocks += cut("Cases without a score", ["Case", "Reason"], rows)
     wrong = {
         (s.case, s.model, s.split, s.label, s.status): None
         for s in scores
@@ -57,43 +57,47 @@ def failures(failed: Sequence[Failure], unscored: Mapping[str, str], scores: Seq
     if wrong:
         rows = [[case, m, split, label, STATUSES[status]] for case, m, split, label, status in wrong]
         title = "Labels missed (in the truth alone) or false alarms (in the prediction alone)"
-        blocks += _cut(title, ["Case", "Model", "Split", "Label", "What happened"], rows)
+        blocks += cut(title, ["Case", "Model", "Split", "Label", "What happened"], rows)
     elif scores:
         blocks.append(Note("No label was missed, and there was no false alarm."))
     return blocks
 
 
-def passport(rows: Sequence[Row]) -> list[Block]:
-    """What the data are: ranges over all converted cases, then every case."""
-    if not rows:
+def passport(passports: Sequence[Passport]) -> list[Block]:
+    """What the data are: ranges over all converted cases (each case is on the quality page)."""
+    if not passports:
         return [Note("No case was converted.", "warning")]
-    volumes = sorted({name for row in rows for name in row if name.startswith("ml_")}, key=_order(rows))
     measures: dict[str, list[float]] = {}
-    for row in rows:
-        for name in ("shape", "spacing_mm"):
-            for axis, text in zip("xyz", row[name].split("x"), strict=False):
-                title = "Voxels" if name == "shape" else "Spacing (mm)"
-                measures.setdefault(f"{title} along {axis}", []).append(to_number(text))
-    for name in volumes:
-        present = [to_number(row.get(name, "")) for row in rows]
-        measures[f"Volume of {name.removeprefix('ml_')} (ml)"] = [v for v in present if v > 0]
+    for one in passports:
+        for title, values in (("Voxels", one.shape), ("Spacing (mm)", one.spacing_mm)):
+            for axis, value in zip("xyz", values, strict=False):
+                measures.setdefault(f"{title} along {axis}", []).append(value)
+    for name in _names(one.labels_ml for one in passports):
+        present = [one.labels_ml.get(name, math.nan) for one in passports]
+        measures[f"Volume of {name} (ml)"] = [volume for volume in present if volume > 0]
     columns = ["Measure", "Cases", "Smallest", "Median", "Largest"]
     ranges = [[name, str(len(v)), *_spread(v, 3 if "(ml)" in name else None)] for name, v in measures.items()]
-    blocks: list[Block] = [Table("Ranges over the converted cases", columns, ranges, frozenset(columns[1:]))]
-    columns = ["Case", "Split", "Patient", "Site", "Shape", "Spacing (mm)", "Source orientation"]
-    columns = [*columns, *(f"{name.removeprefix('ml_')} (ml)" for name in volumes)]
-    keys = ["case", "split", "group", "site", "shape", "spacing_mm", "orientation"]
-    if not any(row.get("site") for row in rows):
-        columns.remove("Site")
-        keys.remove("site")
-    table = [
-        [
-            *(_triple(row.get(key, "")) if key in TRIPLES else row.get(key, "") for key in keys),
-            *(number(to_number(row.get(name, ""))) for name in volumes),
-        ]
-        for row in rows
-    ]
-    return blocks + _cut("Every case", columns, table, frozenset(columns[len(keys) :]))
+    return [Table("Ranges over the converted cases", columns, ranges, frozenset(columns[1:]))]
+
+
+def every_case(passports: Sequence[Passport]) -> list[Block]:
+    """A row per converted case: grid, orientation, intensities, labels."""
+    if not passports:
+        return [Note("No case was converted.", "warning")]
+    channels = _names(one.intensities for one in passports)
+    labels = _names(one.labels_ml for one in passports)
+    sites = any(one.site for one in passports)
+    columns = ["Case", "Split", "Patient", *(["Site"] if sites else []), "Shape", "Spacing (mm)"]
+    columns += ["Source orientation", "Oblique (degrees)", *(f"{name} (0.5 to 99.5%)" for name in channels)]
+    columns += [f"{name} (ml)" for name in labels]
+    rows = []
+    for one in passports:
+        row: list[Cell] = [one.case, one.split, one.group, *([one.site] if sites else [])]
+        row += [one.size, one.spacing, one.orientation]
+        row.append(number(one.oblique_degrees, 1))
+        row += [_range(one.intensities.get(name, ())) for name in channels]
+        rows.append([*row, *(number(one.labels_ml.get(name, math.nan)) for name in labels)])
+    return cut("Every converted case", columns, rows, frozenset(columns[-1 - len(channels) - len(labels) :]))
 
 
 def plan_choices(plan: Plan) -> list[Block]:
@@ -133,7 +137,7 @@ def training_runs(histories: Mapping[tuple[str, str], Sequence[Mapping[str, floa
     )
 
 
-def _cut(
+def cut(
     caption: str, columns: list[str], rows: Sequence[Sequence[Cell]], numeric: frozenset[str] = frozenset()
 ) -> list[Block]:
     """A table, folded when long; a note when not even that holds it."""
@@ -156,9 +160,9 @@ def _spread(values: Sequence[float], digits: int | None) -> list[str]:
     return [f"{value:.4g}" if digits is None else number(value, digits) for value in three]
 
 
-def _order(rows: Sequence[Row]) -> Callable[[str], int]:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return names.index
+def _names(each: Iterable[Mapping[str, object]]) -> list[str]:
+    """Names that occur in any, in order of appearance."""
+    return list(dict.fromkeys(name for names in each for name in names))
 
 
 def _scheme(normalisation: Normalisation) -> str:
@@ -167,9 +171,8 @@ def _scheme(normalisation: Normalisation) -> str:
     return f"{normalisation.scheme} ({_plain(numbers)})" if numbers else normalisation.scheme
 
 
-def _triple(text: str) -> str:
-    """A shape or spacing such as 1x1x2.50001 as people write it."""
-    return TIMES.join(f"{to_number(part):.4g}" for part in text.split("x")) if text else NOTHING
+def _range(values: Sequence[float]) -> str:
+    return f"{rounded(values[0])} to {rounded(values[-1])}" if values else NOTHING
 
 
 def _plain(value: object, between: str = ", ") -> str:

@@ -44,8 +44,8 @@ class Intake:
     passport: Passport
 
     def told(self, kind: str) -> str:
-        """The repairs or the warnings, joined for a cell of a table."""
-        return "; ".join(note.text for note in self.notes if note.kind == kind)
+        """The repairs or the warnings, joined for a cell of a table; semicolons stand between notes alone."""
+        return "; ".join(note.text.replace(";", ",") for note in self.notes if note.kind == kind)
 
 
 def take_in(

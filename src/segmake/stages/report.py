@@ -1,7 +1,7 @@
-"""report: takes the tables (and the volumes of a few chosen cases), makes figures and one HTML page.
+"""report: takes the tables (and the volumes of a few chosen cases), makes figures and the HTML pages.
 
-Steps: read the tables and manifests, draw each figure (SVG and PNG beside the page), write the page that
-holds them all.
+Steps: read the tables, records and manifests, draw each figure (SVG and PNG beside the page), write the page
+that holds them all, and beside it the quality page with the thumbnails that convert drew.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,12 @@ from segmake import __version__
 from segmake.errors import GeometryError, InputError
 from segmake.figures.chapters import Look, Material, Views, chapters
 from segmake.figures.page import Picture, render
+from segmake.figures.passports import read_passport
+from segmake.figures.quality import FOLDER, PAGE, assess, quality_chapters
 from segmake.figures.records import read_history, read_scores, read_summary
 from segmake.figures.sections import Failure
 from segmake.jobs import ReportJob
+from segmake.ledger import read_record
 from segmake.plan import Plan
 from segmake.provenance import manifest_path
 from segmake.tables import Row, read_cases, read_table, write_text
@@ -27,11 +32,12 @@ from segmake.volume.geometry import grid_distance_mm, to_canonical
 from segmake.volume.read import read_volume
 
 GRID_TOLERANCE_MM = 1e-2
+FOOTER = f"Made by segmake {__version__}."
 STAGES = ("convert", "resample", "predict", "evaluate")
 
 
 def run(job: ReportJob) -> None:
-    """Draw the figures and write the page."""
+    """Draw the figures and write the pages."""
     material = gather(job)
     rows = {row["case"]: row for row in material.cases}
     predictions = {
@@ -47,14 +53,15 @@ def run(job: ReportJob) -> None:
     models = ", ".join(dict.fromkeys(s.model for s in material.summaries)) or "no model yet"
     targets = ", ".join((*material.plan.labels, *material.plan.regions))
     lead = f"Segmentation of {targets}; models: {models}."
-    write_text(job.output, render(job.title, lead, parts, f"Made by segmake {__version__}."))
+    write_text(job.output, render(job.title, lead, parts, FOOTER))
+    _write_quality(job, material)
 
 
 def gather(job: ReportJob) -> Material:
     """Read all tables, histories and manifests."""
     ledgers = [*job.cases, *job.tables, *job.predictions]
     failed = [
-        Failure(_stage(table), row["case"], row["reason"])
+        Failure(_stage(table), row["case"], row["reason"], row["status"] == "excluded")
         for table in ledgers
         for row in read_table(table)
         if row["status"] != "ok"
@@ -62,18 +69,41 @@ def gather(job: ReportJob) -> Material:
     predicted: dict[str, set[str]] = {}
     for table in job.predictions:
         predicted.setdefault(table.parent.name, set()).update(row["case"] for row in read_cases([table]))
+    passports = [
+        read_passport(row, _details(table.parent, row["case"]))
+        for table in job.cases
+        for row in read_cases([table])
+    ]
     models = [path.with_name("model.pt") for path in job.history]
     made = [*job.cases, job.plan, *job.tables, *models, *job.predictions, *job.summary]
     return Material(
         plan=Plan.load(job.plan),
         cases=read_cases(job.cases),
         failed=sorted(failed, key=lambda failure: (failure.case, failure.stage)),
+        passports=sorted(passports, key=lambda passport: passport.case),
         predicted=predicted,
         scores=[score for path in job.metrics for score in read_scores(read_table(path), path.parent.name)],
         summaries=[s for path in job.summary for s in read_summary(read_table(path), path.parent.name)],
         histories={(p.parent.parent.name, p.parent.name): read_history(_read_csv(p)) for p in job.history},
         manifests=list(_manifests(made)),
     )
+
+
+def _write_quality(job: ReportJob, material: Material) -> None:
+    """The quality page and its thumbnails; a case without a thumbnail leaves a gap."""
+    folder = job.output.with_name(FOLDER)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    pictures = set()
+    for row in material.cases:
+        thumbnail = Path(row["path"]).with_name(f"{row['case']}_thumbnail.jpg")
+        with suppress(OSError):
+            shutil.copyfile(thumbnail, folder / f"{row['case']}.jpg")
+            pictures.add(row["case"])
+    parts = quality_chapters(assess(material.passports, material.failed), pictures, material.plan.labels)
+    lead = "Every case as it came: what stands out, what was repaired, what is left out and why."
+    title = f"Data quality: {job.title}"
+    write_text(job.output.with_name(PAGE), render(title, lead, parts, FOOTER))
 
 
 def load_views(
@@ -93,6 +123,14 @@ def load_views(
     if max(grid_distance_mm(image, truth), grid_distance_mm(image, guess)) > GRID_TOLERANCE_MM:
         raise GeometryError("image, truth and prediction do not lie on one grid")
     return Views(image.data, truth.data[0], guess.data[0], image.spacing_mm)
+
+
+def _details(folder: Path, case: str) -> dict[str, Any]:
+    """What the record of a case holds beside its table row; nothing when the record is missing or damaged."""
+    with suppress(InputError):
+        details: dict[str, Any] = read_record(folder, case)["details"]
+        return details
+    return {}
 
 
 def _manifests(results: Iterable[Path]) -> Iterable[dict[str, Any]]:

@@ -1,19 +1,15 @@
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from layout_cases import touch
 
 from segmake.dataset.layouts import index_layout
 from segmake.dataset.sheet import read_sheet, write_sheet
 from segmake.errors import InputError
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
 
 
 def describe(root: Path, content: Any) -> None:
@@ -208,6 +204,87 @@ def test_an_indexed_folder_is_a_sheet(tmp_path: Path) -> None:
     assert [(c.name, c.channels, c.label, c.split) for c in again] == [
         (c.name, c.channels, c.label, c.split) for c in found.cases
     ]
+
+
+def test_msd_without_its_description_pairs_by_name(tmp_path: Path) -> None:
+    touch(tmp_path, "imagesTr/a.nii.gz", "labelsTr/a.nii.gz", "imagesTs/b.nii.gz")
+    found = index_layout("msd", tmp_path)
+    assert [(case.name, case.split, bool(case.label)) for case in found.cases] == [
+        ("a", "train", True),
+        ("b", "test", False),
+    ]
+    assert (found.channels, found.labels) == ({}, {})
+
+
+def test_msd_and_nnunet_name_labels_without_an_image(tmp_path: Path) -> None:
+    describe(tmp_path, MSD)
+    touch(tmp_path, "labelsTr/a.nii.gz", "labelsTr/z.nii.gz")
+    problem = "label z.nii.gz has no image; add the image or remove the label"
+    assert [case.problem for case in index_layout("msd", tmp_path).cases] == ["", "", problem]
+    describe(tmp_path, {"channel_names": {"0": "CT"}, "labels": {"background": 0, "lung": 1}})
+    touch(tmp_path, "imagesTr/a_0000.nii.gz", "imagesTr/b_0000.nii.gz")
+    cases = index_layout("nnunet", tmp_path).cases
+    assert [(case.name, case.split, case.problem) for case in cases] == [
+        ("a", "train", ""),
+        ("b", "new", ""),
+        ("z", "train", problem),
+    ]
+
+
+def test_nnunet_of_version_one(tmp_path: Path) -> None:
+    describe(tmp_path, {"modality": {"0": "CT"}, "labels": {"0": "background", "1": "Liver", "2": "cancer"}})
+    touch(tmp_path, "imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz")
+    found = index_layout("nnunet", tmp_path)
+    assert (found.channels, found.labels) == ({"ct": "ct"}, {"liver": 1, "cancer": 2})
+
+
+def test_nnunet_with_a_list_of_files(tmp_path: Path) -> None:
+    listed = {
+        "b": {"images": ["../raw/b_t1.nii", "/data/b_t2.nii"], "label": "truth/b.nii"},
+        "a": {"images": ["../raw/a_t1.nii", "/data/a_t2.nii"], "label": "truth/a.nii"},
+    }
+    content = {"channel_names": {"0": "T1", "1": "T2"}, "labels": {"background": 0, "lung": 1}}
+    describe(tmp_path, content | {"dataset": listed, "file_ending": ".nii"})
+    touch(tmp_path, "imagesTs/c_0000.nii", "imagesTs/c_0001.nii", "imagesTr/x_0000.nii")
+    a, b, c = index_layout("nnunet", tmp_path).cases
+    assert a.channels == {"t1": tmp_path / "../raw/a_t1.nii", "t2": Path("/data/a_t2.nii")}
+    assert (b.label, c.split) == (tmp_path / "truth/b.nii", "test")
+    describe(tmp_path, content | {"dataset": {"a": {"images": ["x.nii"], "label": "y.nii"}}})
+    with pytest.raises(InputError, match="case a lists 1 images, channel_names 2"):
+        index_layout("nnunet", tmp_path)
+
+
+def test_one_odd_case_does_not_cost_a_channel(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(12):
+        touch(tmp_path / f"p{number:02d}", "x_t1.nii", "x_seg.nii", *(["x_t2.nii"] if number != 7 else []))
+    with caplog.at_level(logging.WARNING, "segmake"):
+        found = index_layout("brats", tmp_path)
+    assert list(found.channels) == ["t1", "t2"]
+    problem = "p07 has no t2, which other cases have; add the file"
+    assert {case.name: case.problem for case in found.cases if case.problem} == {"p07": problem}
+    assert f"case {problem}" in caplog.messages
+
+
+def test_a_name_that_is_no_text_costs_its_case_alone(tmp_path: Path) -> None:
+    touch(tmp_path, "p1/x_t1.nii", "p2/x_t1.nii")
+    (tmp_path / "p2/x_t1.nii").rename(tmp_path / "p2" / os.fsdecode(b"caf\xe9_t1.nii"))
+    good, bad = index_layout("brats", tmp_path).cases
+    assert (good.problem, bad.channels) == ("", {})
+    assert "caf\\xe9_t1.nii' holds a tab, a line break or bytes that are no UTF-8; rename it" in bad.problem
+    assert "caf\\xe9_t1.nii" in write_sheet([good, bad])
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("a/P1/x_t1.nii", "p1/x_t1.nii"), "case 'P1' stands twice .letter case does not tell names apart"),
+        (("aux/x_t1.nii",), "'aux' is a device on Windows .* rename it"),
+        ((f"{'p' * 130}/x_t1.nii",), "a case name has up to 120 characters, got 130"),
+    ],
+)
+def test_names_must_do_on_every_file_system(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        index_layout("brats", touch(tmp_path, *names))
 
 
 @pytest.mark.data

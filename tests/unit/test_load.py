@@ -131,3 +131,31 @@ def test_channels_of_one_file_keep_the_order_of_the_file(tmp_path: Path) -> None
     assert list(found.channels) == ["t1", "flair"]
     with pytest.raises(ConfigError, match="in the file's order: t1, flair"):
         load_dataset(DataSettings(**settings, channels={"flair": "mr", "t1": "mr"}), PHANTOMS)
+
+
+def test_cases_may_not_share_a_thumbnail_or_tags(sheet: Path) -> None:
+    for ending in ("_label", "_foreground", "_thumbnail", "_dicom"):
+        sheet.write_text(f"case\tt1\na\tx\na{ending}\ty\n", encoding="utf-8")
+        with pytest.raises(InputError, match=rf"cases 'a' and 'a{ending}' would share a file; rename one"):
+            load_dataset(DataSettings(cases=sheet, channels={"t1": "mr"}), PHANTOMS)
+
+
+def test_a_case_with_a_problem_needs_no_channel(sheet: Path) -> None:
+    sheet.write_text("case\tt1\tlabel\tproblem\na\tx\t\t\nb\t\ty\tlabel y has no image\n", encoding="utf-8")
+    found = load_dataset(DataSettings(cases=sheet, channels={"t1": "mr"}, labels={"core": 1}), PHANTOMS)
+    assert [(case.name, list(case.channels), case.problem) for case in found.cases] == [
+        ("a", ["t1"], ""),
+        ("b", [], "label y has no image"),
+    ]
+    assert found.cases[1].sources() == [sheet.parent / "y"]
+
+
+def test_only_wanted_channels_must_be_there(brats: Path) -> None:
+    (brats / "p2" / "p2_flair.nii.gz").unlink()
+    data = DataSettings(layout="brats", root=brats, channels={"t1": "mr"})
+    assert [list(case.channels) for case in load_dataset(data, PHANTOMS).cases] == [["t1"], ["t1"]]
+    data = DataSettings(layout="brats", root=brats, channels={"t1": "mr", "flair": "mr"})
+    assert [case.problem for case in load_dataset(data, PHANTOMS).cases] == [
+        "",
+        "p2 has no flair, which other cases have; add the file",
+    ]

@@ -1,3 +1,5 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from segmake.dataset.sheet import (
     Case,
     cases_from_rows,
+    on_disk,
     read_sheet,
     shard_name,
     shard_of,
@@ -72,6 +75,25 @@ def test_a_sheet_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
         (["case\tt1", "a\tx", "a\ty"], "row 3, column case: 'a' stands twice; name it once"),
         (["case\tt1", "a b\tx"], "row 2, column case: a case name is .*, got 'a b'; rename it"),
         (["case\tt1", "../up\tx"], "row 2, column case: .*got '../up'"),
+        (["case\tt1", "/etc/passwd\tx"], "row 2, column case: .*got '/etc/passwd'"),
+        (["case\tt1", "C:\\scan\tx"], "row 2, column case: .*got 'C:"),
+        (["case\tt1", "æ1\tx"], "row 2, column case: .*got 'æ1'"),
+        (["case\tt1", "..\tx"], r"row 2, column case: .*got '\.\.'"),
+        (["case\tt1", "-rf\tx"], "row 2, column case: .*got '-rf'"),
+        (["case\tt1", "a\tx", "A\ty"], "row 3, column case: 'A' and 'a' differ by letter case alone"),
+        (["case\tt1", "nul\tx"], "row 2, column case: 'nul' is a device on Windows"),
+        (["case\tt1", "COM1.a\tx"], "row 2, column case: 'COM1.a' is a device on Windows"),
+        (["case\tt1", f"{'a' * 121}\tx"], "row 2, column case: .* up to 120 characters, got 121; rename it"),
+        (["case\tt1", f"a\t{'x' * 65_000}"], "row 2, column t1: a cell has up to 4096 characters, got 65000"),
+        (["case\tt1\tt1", "a\tx\ty"], "row 1, column 3: 't1' stands twice; rename or remove one of them"),
+        (["case\t\tt1", "a\tx\ty"], "row 1, column 2: a header is missing"),
+        (["case;t1", "a;x"], "row 1: tabs set columns apart, this looks like semicolons"),
+        (["Case\tt1", "a\tx"], "needs a column 'case', has Case, t1; add it"),
+        (["case\tt1", "a\tx\0"], "row 2: a NUL byte stands in the text"),
+        (["case\tt1", '"a\tx', "b\ty"], "a cell does not end or is too long"),
+        (["case\tt1", 'a\t"x', 'y"'], "row 2, column t1: a line break stands in the cell"),
+        (["case\tt1\tsplit", "a\tx\tTRAIN"], "row 2, column split: .* got 'TRAIN'"),
+        (["case\tt1", "", "a\tx", "\t", "b c\ty"], "row 5, column case: .*got 'b c'"),
         (["case\tt1", "\tx"], "row 2, column case: .*got ''"),
         (["case\tt1", ".hidden\tx"], "row 2, column case: .*got '.hidden'"),
         (["case\tt1", "a\tx\ty"], "row 2: there are more cells than columns"),
@@ -99,20 +121,61 @@ def test_a_written_sheet_is_read_back(tmp_path: Path) -> None:
     rows = [
         {
             "case": "a",
-            "t1": "deep/a, 1.nii",
+            "t1": 'deep/a, "1".nii',
             "label": "a_seg.nii",
             "group": "p",
             "split": "test",
             "class": "x",
         },
-        {"case": "b", "t1": "/b", "site": "oslo"},
+        {"case": "b", "t1": "/b#1.2.3", "site": "oslo", "class": "", "age": "61", "problem": ""},
+        {"case": "c", "t1": "", "label": "c_seg.nii", "class": "", "problem": "label c_seg.nii has no image"},
     ]
-    cases = cases_from_rows(rows, ["t1"], tmp_path, "rows")
+    columns = dict.fromkeys(name for row in rows for name in row)
+    cases = cases_from_rows(
+        [{name: row.get(name, "") for name in columns} for row in rows], ["t1"], tmp_path, "rows"
+    )
+    assert cases[2].channels == {}
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "cases.tsv").write_text(write_sheet(cases), encoding="utf-8")
-    assert read_sheet(tmp_path / "elsewhere" / "cases.tsv", ["t1"]) == [
-        Case(**(vars(case) | {"extra": {}})) for case in cases
-    ]
+    assert read_sheet(tmp_path / "elsewhere" / "cases.tsv", ["t1"]) == cases
+    assert read_sheet(tmp_path / "elsewhere" / "cases.tsv", []) == cases
+
+
+def test_columns_behind_class_are_no_channels(tmp_path: Path) -> None:
+    path = sheet(tmp_path, "case\tt1\tlabel\tclass\tage", "a\tx.nii\t\t\t61")
+    (case,) = read_sheet(path, [])
+    assert (list(case.channels), case.extra) == (["t1"], {"age": "61"})
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("a\tb.nii", "a.tb.nii"), ("a\nb.nii", "a.nb.nii"), (os.fsdecode(b"caf\xe9.nii"), "caf.xe9.nii")],
+)
+def test_a_name_that_no_sheet_can_carry_is_shown(tmp_path: Path, name: str, shown: str) -> None:
+    cases = [Case("a", {"t1": tmp_path / name})]
+    with pytest.raises(
+        InputError, match=rf"case a: '.*{shown}' holds a tab, a line break or bytes that are no UTF-8"
+    ):
+        write_sheet(cases)
+
+
+def test_a_series_in_a_folder_of_several_stands_on_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "scan").mkdir()
+    (tmp_path / "odd#name").mkdir()
+    assert on_disk(tmp_path / "scan#1.2.840") == tmp_path / "scan"
+    assert on_disk(tmp_path / "odd#name") == tmp_path / "odd#name"
+    assert on_disk(tmp_path / "odd#name#1.2") == tmp_path / "odd#name"
+    case = Case("a", {"ct": tmp_path / "scan#1.2"}, tmp_path / "seg#1")
+    assert case.sources() == [tmp_path / "scan", tmp_path / "seg"]
+    assert case.paths() == [tmp_path / "scan#1.2", tmp_path / "seg#1"]
+
+
+def test_ten_thousand_cases_are_read_in_a_second(tmp_path: Path) -> None:
+    rows = [f"case-{n:05d}\t" + "\t".join(f"/data/{n}/{c}.nii.gz" for c in "abcde") for n in range(10_000)]
+    path = sheet(tmp_path, "case\tt1\tt1ce\tt2\tflair\tlabel", *rows)
+    start = time.process_time()
+    assert len(read_sheet(path, ["t1", "t1ce", "t2", "flair"])) == 10_000
+    assert time.process_time() - start < 1.0
 
 
 def test_shards_are_stable() -> None:

@@ -117,9 +117,14 @@ def unfit(text: str) -> str:
     """Say why this text cannot stand in a sheet; empty when it can."""
     if not UNFIT.search(text):
         return ""
-    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    shown = shown.encode("unicode_escape").decode() if UNFIT.search(shown) else shown
+    shown = UNFIT.sub(_escaped, text)
     return f"'{shown}' holds a tab, a line break or bytes that are no UTF-8; rename it"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A character as Python writes it, and a byte that is no UTF-8 (PEP 383 puts those at U+DC00) in hex."""
+    byte = ord(found[0]) - 0xDC00
+    return f"\\x{byte:02x}" if byte > 0 else found[0].encode("unicode_escape").decode()
 
 
 def _cases(rows: Sequence[NumberedRow], channels: Sequence[str], folder: Path, origin: str) -> list[Case]:

@@ -40,7 +40,7 @@ LAYOUTS: dict[str, Callable[[Path], Dataset]] = {
     "imagefolder": index_imagefolder,
     "inbreast": index_inbreast,
 }
-SEGMENTATION = ("msd", "nnunet", "brats", "pairs", "bids")
+SEGMENTATION = ("msd", "nnunet", "brats", "pairs", "bids", "dicom")
 """Layouts whose cases have label maps: a case without one is there to be predicted."""
 COMMON = 0.9
 """A channel that this part of the cases has is one of the data set's: a case without it is the odd one."""

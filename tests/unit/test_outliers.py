@@ -13,14 +13,28 @@ def of(measure, values):
     return {f"case{i}": {measure: value} for i, value in enumerate(values)}
 
 
-def test_the_score_is_the_distance_over_the_median_absolute_deviation():
-    assert robust_scores(np.array([1.0, 2, 3, 4, 9])) == pytest.approx(np.array([2, 1, 0, 1, 6]) / 1.4826)
+def test_the_score_is_the_distance_over_the_larger_spread():
+    by_deviation = np.array([1.0, 1, *[0, 2] * 20, 99])  # median 1, deviation 1, deciles 0 and 2
+    assert robust_scores(by_deviation)[-1] == pytest.approx(98 / 1.4826)
+    by_deciles = np.array([1.0, 2, 3, 4, 9])  # deciles 1.4 and 7
+    assert robust_scores(by_deciles) == pytest.approx(np.array([2, 1, 0, 1, 6]) * 2.5631 / 5.6)
+
+
+def test_scores_of_normal_values_are_in_standard_deviations():
+    values = np.random.default_rng(0).normal(7, 3, 20_000)
+    assert robust_scores(values) == pytest.approx(np.abs(values - 7) / 3, rel=0.03, abs=0.03)
+
+
+@pytest.mark.parametrize(("group", "stands_out"), [(1, True), (3, True), (6, False), (15, False)])
+def test_a_group_of_more_than_a_tenth_is_no_outlier(group, stands_out):
+    found = find_outliers(of(SPACING, [1.0] * (40 - group) + [5.0] * group))
+    assert len(found) == (group if stands_out else 0)
 
 
 def test_one_thick_scan_among_equal_ones_is_named_with_what_is_usual():
-    found = find_outliers(of(SPACING, [1.0] * 9 + [5.0]))
-    assert list(found) == ["case9"]
-    (outlier,) = found["case9"]
+    found = find_outliers(of(SPACING, [1.0] * 19 + [5.0]))
+    assert list(found) == ["case19"]
+    (outlier,) = found["case19"]
     assert str(outlier) == "spacing along z: 5 mm, usually 1 mm"
     assert outlier.score == pytest.approx(math.log(5) / 0.05)
 

@@ -1,4 +1,6 @@
 import re
+import shutil
+import subprocess
 
 import pytest
 from test_page import EVIL, Tags
@@ -26,7 +28,7 @@ def passport(name, z=1.0, **changes):
 
 @pytest.fixture(scope="module")
 def assessed():
-    many = [passport(f"plain{i}") for i in range(8)]
+    many = [passport(f"plain{i}") for i in range(20)]
     found = [passport("far", 5.0), passport("near", 1.3), passport("warned", warnings=("odd",))]
     found.append(passport("repaired", repairs=("mended", "filled")))
     failed = [
@@ -43,7 +45,14 @@ def gallery(assessed, pictures=(), labels=None):
 
 def test_what_stands_out_comes_first_and_the_lost_last(assessed):
     names = [one.case for one in assessed]
-    assert names == ["far", "near", "warned", "repaired", *(f"plain{i}" for i in range(8)), "lost"]
+    assert names == [
+        "far",
+        "near",
+        "warned",
+        "repaired",
+        *(f"plain{i}" for i in sorted(range(20), key=str)),
+        "lost",
+    ]
 
 
 def test_each_finding_is_a_sentence_with_its_kind(assessed):
@@ -78,7 +87,7 @@ def test_grid_and_labels_are_told_in_a_line_each():
 def test_the_filters_count_what_they_show(assessed):
     shown = gallery(assessed)
     counts = {kind: count for kind, _, count in shown.filters}
-    assert counts == {"all": 13, "outlier": 2, "warned": 1, "repaired": 1, "lost": 2}
+    assert counts == {"all": 25, "outlier": 2, "warned": 1, "repaired": 1, "lost": 2}
     for kind in list(counts)[1:]:
         assert sum(kind in card.kinds for card in shown.cards) == counts[kind]
 
@@ -144,3 +153,21 @@ def test_an_empty_data_set_still_makes_a_page():
     page = render("t", "l", quality_chapters([], (), {}))
     assert "No case was converted." in page
     assert "Nothing was repaired, nothing was warned of." in page
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
+@pytest.mark.parametrize(("kind", "shown"), [("repaired", ["repaired"]), ("lost", ["plain0", "lost"])])
+def test_in_a_browser_the_address_names_the_filter(assessed, tmp_path, kind, shown):
+    page = tmp_path / "quality.html"
+    page.write_text(render("t", "l", quality_chapters(assessed, (), {})), encoding="utf-8")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom"]
+    done = subprocess.run(
+        ["chromium", *options, f"{page.as_uri()}#{kind}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    cards = re.findall(r'<li data-kinds="[\w ]*">.*?<h3>(\w+)</h3>', done.stdout, re.DOTALL)
+    assert sorted(cards) == sorted(shown)
+    assert f"{len(shown)} of 25 cases" in done.stdout

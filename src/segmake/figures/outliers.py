@@ -78,7 +78,13 @@ def find_outliers(cases: Mapping[str, Mapping[Measure, float]]) -> dict[str, lis
 
 
 def robust_scores(values: Array) -> Array:
-    """Distance of each value from the median over the spread: 1.4826 times the median absolute deviation."""
+    """Distance of each value from the median over the spread.
+
+    The spread is the larger of two estimates of the standard deviation, from the median absolute deviation
+    and from the range between the first and the ninth decile. The second keeps a group of more than a tenth
+    of the cases (a site with thicker slices, say) from standing out when the others are all alike.
+    """
     distance = np.abs(values - np.median(values))
-    scores: Array = distance / max(1.4826 * float(np.median(distance)), LEAST_SPREAD)
+    low, high = np.quantile(values, (0.1, 0.9))
+    scores: Array = distance / max(1.4826 * np.median(distance), (high - low) / 2.5631, LEAST_SPREAD)
     return scores

@@ -53,7 +53,7 @@ def test_the_same_grid_elsewhere_stops() -> None:
         align_channel(volume(moved(5)), FIRST, ConvertSettings(), "t2.nii")
     made, notes = align_channel(volume(moved(0.5)), FIRST, ConvertSettings(regrid="always"), "t2.nii")
     assert made.shape == SHAPE
-    assert notes[0].text == "resampled onto the first channel's grid (linear; 0.5 mm apart)"
+    assert notes[0].text == "resampled onto the first channel's grid (linear, 0.5 mm apart)"
 
 
 def test_another_shape_or_spacing_is_resampled_unless_never() -> None:
@@ -61,7 +61,7 @@ def test_another_shape_or_spacing_is_resampled_unless_never() -> None:
     made, notes = align_channel(thick, FIRST, ConvertSettings(), "t2.nii")
     assert made.data.shape == (1, *SHAPE)
     assert np.array_equal(made.data, np.full((1, *SHAPE), 33))
-    text = "resampled onto the first channel's grid (linear; (10, 12, 4) against (10, 12, 8))"
+    text = "resampled onto the first channel's grid (linear, (10, 12, 4) against (10, 12, 8))"
     assert notes == (Note("repair", text),)
     with pytest.raises(GeometryError, match=r"t2\.nii does not \(\(10, 12, 4\) against .*regrid: different"):
         align_channel(thick, FIRST, ConvertSettings(regrid="never"), "t2.nii")
@@ -122,7 +122,7 @@ def test_a_label_is_voted_onto_the_image_when_asked_for() -> None:
     assert notes == (
         Note(
             "repair",
-            "resampled onto the image's grid (by vote; (10, 12, 16) against (10, 12, 8)); "
+            "resampled onto the image's grid (by vote, (10, 12, 16) against (10, 12, 8)), "
             "0.192 ml of labels became 0.192 ml",
         ),
     )

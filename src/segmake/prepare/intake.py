@@ -68,7 +68,7 @@ def take_in(
         shows_face(voxels, source.image.spacing_mm, data.channels.get(name, ""), source.tags)
         for name, voxels in zip(channels, source.image.data, strict=True)
     ):
-        notes.append(Note("warning", "a head with its face, which tells who the patient is; deface it"))
+        notes.append(Note("warning", "a head with its face, which tells who the patient is: deface it"))
     return Intake(source.image, labels, source.shape, source.affine, tuple(notes), source.tags, passport)
 
 

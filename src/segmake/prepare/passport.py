@@ -125,7 +125,7 @@ def _hounsfield(percentiles: Mapping[str, float]) -> str:
     if least >= 0 and most <= 255:
         return f"CT values from {least:g} to {most:g} are a windowed picture, not Hounsfield units"
     if least >= 0:
-        return f"CT values from {least:g} to {most:g} look as if 1024 had been added; no Hounsfield units"
+        return f"CT values from {least:g} to {most:g} look as if 1024 had been added: no Hounsfield units"
     if least < PADDING_HU:
         return f"CT values as low as {least:g} are padding outside of the scanner's circle, not tissue"
     if middle > 1000:

@@ -65,7 +65,7 @@ def align_channel(volume: Volume, reference: Volume, policy: Policy, origin: str
             f"({differ(volume, reference)}); its header is probably wrong: correct it, or set "
             "convert.regrid: always to trust it, or convert.register: rigid to align it"
         )
-    return _resample(volume, reference, f"linear; {differ(volume, reference)}")
+    return _resample(volume, reference, f"linear, {differ(volume, reference)}")
 
 
 def _resample(volume: Volume, reference: Volume, how: str) -> Repaired:
@@ -111,7 +111,7 @@ def align_label(label: Volume, image: Volume, policy: Policy, origin: str) -> Re
     data = vote_onto(label.data[0], label.affine, image.shape, image.affine)[np.newaxis]
     before, after = (_millilitres(volume) for volume in (label, Volume(data, image.affine)))
     text = (
-        f"resampled onto the image's grid (by vote; {differ(label, image)}); "
+        f"resampled onto the image's grid (by vote, {differ(label, image)}), "
         f"{before:.4g} ml of labels became {after:.4g} ml"
     )
     return Volume(data, image.affine), (Note("repair", text),)

@@ -42,10 +42,14 @@ class Canvas:
         self._shared = np.zeros(shape, bool)
 
     def paint(self, mask: Array, value: int, at: Any = ...) -> None:
-        """Give `value` to the voxels of `data[at]` where the mask (of that shape) is true."""
-        under = self.data[at]
-        self._shared[at] |= mask & (under != 0) & (under != value)
-        self.data[at] = np.where(mask, np.int16(value), under)
+        """Give `value` to the voxels of `data[at]` (a view) where the mask (of that shape) is true."""
+        part = self.data[at]
+        under = part[mask]
+        part[mask] = value
+        covered = (under != 0) & (under != value)
+        if covered.any():
+            shared = self._shared[at]
+            shared[mask] |= covered
 
     def scan(self, affine: Affine, origin: Path, notes: Iterable[Note]) -> Scan:
         """The label map with these notes, and a warning that counts the voxels of several labels."""

@@ -95,6 +95,11 @@ def fill(loops: Iterable[Array], size: tuple[int, int]) -> Array:
     along = (row - starts[edge, 0]) / (ends[edge, 0] - starts[edge, 0])
     crossing = starts[edge, 1] + along * (ends[edge, 1] - starts[edge, 1])
     column = np.clip(np.ceil(crossing), 0, size[1]).astype(int)
-    turns = np.bincount(row * (size[1] + 1) + column, minlength=size[0] * (size[1] + 1))
-    inside: Array = np.cumsum(turns.reshape(size[0], size[1] + 1), axis=1)[:, : size[1]] % 2 == 1
+    inside = np.zeros(size, bool)
+    if len(edge):  # count in the box of the polygons alone: a slice has ten times as many voxels
+        top, left = row.min(), column.min()
+        height, width = row.max() - top + 1, column.max() - left
+        cell = (row - top) * (width + 1) + column - left
+        turns = np.bincount(cell, minlength=height * (width + 1)).reshape(height, width + 1)
+        inside[top : top + height, left : left + width] = np.cumsum(turns, axis=1)[:, :width] % 2 == 1
     return inside

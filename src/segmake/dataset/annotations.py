@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from segmake.dataset.delimited import NumberedRow, read_rows
+from segmake.dataset.delimited import NumberedRow, iter_rows
 from segmake.errors import InputError
 
 PLACE = ("seriesuid", "coordX", "coordY", "coordZ")
@@ -95,18 +95,20 @@ def read_candidates(path: Path, scans: Collection[str] | None = None) -> list[Ca
 
 def malignancy_columns(path: Path) -> bool:
     """Whether this table has the columns of nodules with malignancy scores."""
-    rows = read_rows(path, ",")
-    return bool(rows) and {*PLACE, "diameter_mm", MALIGNANCY} <= rows[0].cells.keys()
+    first = next(iter_rows(path, ",;\t"), None)
+    return first is not None and {*PLACE, "diameter_mm", MALIGNANCY} <= first.cells.keys()
 
 
-def _rows(path: Path, columns: Collection[str]) -> list[NumberedRow]:
-    rows = read_rows(path, ",")
-    if not rows:
+def _rows(path: Path, columns: Collection[str]) -> Iterator[NumberedRow]:
+    rows = iter_rows(path, ",")
+    first = next(rows, None)
+    if first is None:
         raise InputError(f"{path} has no rows; it needs the columns {', '.join(columns)}")
     for name in columns:
-        if name not in rows[0].cells:
-            raise InputError(f"{path} needs a column '{name}', has {', '.join(rows[0].cells)}; add it")
-    return rows
+        if name not in first.cells:
+            raise InputError(f"{path} needs a column '{name}', has {', '.join(first.cells)}; add it")
+    yield first
+    yield from rows
 
 
 def _case(row: NumberedRow, path: Path, scans: Collection[str] | None) -> str:

@@ -26,6 +26,11 @@ class NumberedRow(NamedTuple):
 
 
 def read_rows(path: Path, separators: str = "\t") -> list[NumberedRow]:
+    """The rows of `iter_rows` as a list."""
+    return list(iter_rows(path, separators))
+
+
+def iter_rows(path: Path, separators: str = "\t") -> Iterator[NumberedRow]:
     """Read the rows below the header; blank rows are passed over, each of the others has every column.
 
     Of several separators, columns are set apart by the one that the header has most of.
@@ -36,22 +41,34 @@ def read_rows(path: Path, separators: str = "\t") -> list[NumberedRow]:
     """
     text = _text(path)
     separator = max(separators, key=text.partition("\n")[0].count)
+    columns: list[str] = []
+    for number, cells in _lines(text, separator, path):
+        if not columns:
+            columns = _columns(cells, separator, f"{path}, row {number}")
+        elif len(cells) == len(columns) and _plain(cells):  # nearly all rows: tables may have a million
+            yield NumberedRow(number, dict(zip(columns, map(str.strip, cells), strict=True)))
+        else:
+            yield NumberedRow(number, _cells(cells, columns, f"{path}, row {number}"))
+
+
+def _lines(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Numbers and cells of the lines that are not blank."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        lines = [
-            (number, cells) for number, cells in enumerate(reader, start=1) if any(map(str.strip, cells))
-        ]
+        for number, cells in enumerate(reader, start=1):
+            if any(map(str.strip, cells)):
+                yield number, cells
     except csv.Error as error:
         raise InputError(
             f"{path}, row {reader.line_num}: a cell does not end or is too long ({error}); "
             "look for a quotation mark that is not closed"
         ) from error
-    if not lines:
-        return []
-    columns = _columns(lines[0][1], separator, f"{path}, row {lines[0][0]}")
-    return [
-        NumberedRow(number, _cells(cells, columns, f"{path}, row {number}")) for number, cells in lines[1:]
-    ]
+
+
+def _plain(cells: Sequence[str]) -> bool:
+    """Whether no cell can be too long or broken over lines."""
+    joined = "".join(cells)
+    return len(joined) <= LONGEST_CELL and "\n" not in joined and "\r" not in joined
 
 
 def _text(path: Path) -> str:
@@ -92,24 +109,15 @@ def _cells(cells: Sequence[str], columns: Sequence[str], where: str) -> dict[str
     row = dict(zip(columns, map(str.strip, cells), strict=False))
     if len(row) < len(columns):
         row |= dict.fromkeys(columns[len(row) :], "")
-    for name, fault in _faults(row):
-        raise InputError(f"{where}, column {name}: {fault}")
-    return row
-
-
-def _faults(row: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Columns and what is wrong with their cells."""
-    joined = "".join(row.values())
-    if len(joined) <= LONGEST_CELL and "\n" not in joined and "\r" not in joined:
-        return  # most rows: one look at the whole
     for name, cell in row.items():
         if len(cell) > LONGEST_CELL:
-            yield (
-                name,
-                (
-                    f"a cell has up to {LONGEST_CELL} characters, got {len(cell)}; "
-                    "look for a quotation mark that is not closed"
-                ),
+            raise InputError(
+                f"{where}, column {name}: a cell has up to {LONGEST_CELL} characters, got {len(cell)}; "
+                "look for a quotation mark that is not closed"
             )
         if "\n" in cell or "\r" in cell:
-            yield name, "a line break stands in the cell; remove it or the quotation mark before it"
+            raise InputError(
+                f"{where}, column {name}: a line break stands in the cell; remove it or the quotation mark "
+                "before it"
+            )
+    return row

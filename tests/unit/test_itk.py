@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -29,7 +30,9 @@ def an_image(data: np.ndarray | None = None, vector: bool = False) -> sitk.Image
 def test_voxels_and_physical_points_are_those_of_itk(tmp_path: Path, name: str) -> None:
     image = an_image()
     sitk.WriteImage(image, str(tmp_path / name))
-    volume = read_itk(tmp_path / name)
+    scan = read_itk(tmp_path / name)
+    volume = scan.volume
+    assert scan.notes == ()
     assert volume.data.dtype == np.int16
     for point in POINTS:
         assert volume.data[(0, *point)] == image.GetPixel(*point) == np.dot(point, (1, 10, 100))
@@ -69,35 +72,98 @@ def test_a_nrrd_in_ras_space_stays_where_it_is(tmp_path: Path) -> None:
         "space directions: (2,0,0) (0,3,0) (0,0,4)\nencoding: raw\nspace origin: (5,6,7)\n\n"
     )
     (tmp_path / "a.nrrd").write_bytes(header.encode() + bytes(range(8)))
-    volume = to_canonical(read_itk(tmp_path / "a.nrrd"))
+    volume = to_canonical(read_itk(tmp_path / "a.nrrd").volume)
     assert np.allclose(volume.affine, [[2, 0, 0, 5], [0, 3, 0, 6], [0, 0, 4, 7], [0, 0, 0, 1]])
     assert volume.data[0].ravel(order="F").tolist() == list(range(8))
 
 
-def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gone\.mha does not exist; correct the path"):
-        read_itk(tmp_path / "gone.mha")
+def test_a_flat_image_has_one_slice(tmp_path: Path) -> None:
+    image = an_image()[:, :, 3]
+    sitk.WriteImage(image, str(tmp_path / "a.mha"))
+    volume = read_itk(tmp_path / "a.mha").volume
+    assert volume.data.shape == (1, 4, 5, 1)
+    assert volume.data[0, 2, 3, 0] == 2 + 30 + 300
+    assert np.allclose(volume.spacing_mm, (0.7, 1.1, 1))
+
+
+def test_a_flat_image_of_vectors_keeps_its_channels() -> None:
+    data = np.random.default_rng(0).integers(0, 99, (6, 5, 4, 2)).astype(np.int16)
+    volume = from_sitk(an_image(data, vector=True)[:, :, 3])
+    assert np.array_equal(volume.data[..., 0], data[3].T)
+
+
+def test_a_fourth_axis_holds_channels_or_is_dropped(tmp_path: Path) -> None:
+    image = an_image()
+    series = sitk.JoinSeries([image, image + 1])
+    sitk.WriteImage(series, str(tmp_path / "two.mha"))
+    two = read_itk(tmp_path / "two.mha")
+    assert np.array_equal(two.volume.data, np.stack([volume_of(image), volume_of(image) + 1]))
+    assert np.allclose(two.volume.affine, from_sitk(image).affine)
+    sitk.WriteImage(sitk.JoinSeries([image]), str(tmp_path / "one.mha"))
+    one = read_itk(tmp_path / "one.mha")
+    assert np.array_equal(one.volume.data[0], volume_of(image))
+    assert [note.text for note in one.notes] == ["1 axes of one voxel were dropped"]
+
+
+def volume_of(image: sitk.Image) -> np.ndarray:
+    return sitk.GetArrayFromImage(image).T
+
+
+def test_the_order_in_memory_is_that_of_the_file() -> None:
+    assert from_sitk(an_image()).data[0].flags.f_contiguous
+
+
+def test_complex_voxels_are_refused() -> None:
+    with pytest.raises(InputError, match="holds complex64 voxels; only integers and reals"):
+        from_sitk(sitk.Cast(an_image(), sitk.sitkComplexFloat32))
+
+
+def test_vectors_over_time_are_refused() -> None:
+    pair = sitk.Compose([an_image(), an_image()])
+    with pytest.raises(GeometryError, match=r"three axes and channels, got 2 x \(4, 5, 6, 2\)"):
+        from_sitk(sitk.JoinSeries([pair, pair]))
+
+
+def test_what_itk_cannot_read_is_explained(tmp_path: Path) -> None:
     (tmp_path / "a.nrrd").write_bytes(b"not an image")
-    with pytest.raises(InputError, match=r"a\.nrrd cannot be read: .*; copy or export it again$"):
+    with pytest.raises(InputError, match=r"a\.nrrd cannot be read: Unable to determine .*; export it again$"):
         read_itk(tmp_path / "a.nrrd")
-
-
-def test_a_header_without_its_voxels_is_explained(tmp_path: Path) -> None:
     sitk.WriteImage(an_image(), str(tmp_path / "a.mhd"))
-    (tmp_path / "a.raw").unlink()
-    with pytest.raises(InputError, match=r"a\.mhd cannot be read"):
+    text = (tmp_path / "a.mhd").read_text()
+    start = text.index("TransformMatrix")
+    text = text[:start] + "TransformMatrix = 0 0 0 0 0 0 0 0 0" + text[text.index("\n", start) :]
+    (tmp_path / "a.mhd").write_text(text)
+    with pytest.raises(InputError, match=r"cannot be read: Bad direction, determinant is 0"):
         read_itk(tmp_path / "a.mhd")
 
 
-@pytest.mark.parametrize("name", ["a.mha", "a.nrrd"])
-def test_a_truncated_file_is_explained(tmp_path: Path, name: str) -> None:
-    sitk.WriteImage(an_image(), str(tmp_path / name))
-    content = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(content[:-100])
-    with pytest.raises(InputError, match=rf"{name} cannot be read"):
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    sitk.WriteImage(an_image(), str(tmp_path / "a.mha"))
+    path = tmp_path / os.fsdecode(b"M\xfcller.mha")
+    (tmp_path / "a.mha").rename(path)
+    with pytest.raises(InputError, match=r"M\\xfcller\.mha has a name that is not UTF-8; rename it"):
+        read_itk(path)
+
+
+@pytest.mark.parametrize("name", ["a.mha", "a.mhd", "a.nrrd", "a.nhdr"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_truncated_voxels_are_noticed(tmp_path: Path, name: str, compressed: bool) -> None:
+    data = np.random.default_rng(0).integers(0, 999, (30, 30, 30)).astype(np.int16)
+    sitk.WriteImage(an_image(data), str(tmp_path / name), useCompression=compressed)
+    read_itk(tmp_path / name)
+    path = max(tmp_path.iterdir(), key=lambda file: file.stat().st_size)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"bytes of voxels, but a\.\w+ has 53900|end early|cannot be read"):
         read_itk(tmp_path / name)
 
 
-def test_a_flat_image_is_refused() -> None:
-    with pytest.raises(GeometryError, match=r"three axes, got an image of size \(4, 5\)"):
-        from_sitk(sitk.GetImageFromArray(np.zeros((5, 4))))
+@pytest.mark.parametrize("name", ["a.mha", "a.mhd", "a.nrrd", "a.nhdr"])
+def test_a_flipped_bit_in_compressed_voxels_is_noticed(tmp_path: Path, name: str) -> None:
+    data = np.random.default_rng(0).integers(0, 999, (30, 30, 30)).astype(np.int16)
+    sitk.WriteImage(an_image(data), str(tmp_path / name), useCompression=True)
+    path = max(tmp_path.iterdir(), key=lambda file: file.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"is damaged|cannot be read"):
+        read_itk(tmp_path / name)

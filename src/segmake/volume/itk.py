@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from segmake.errors import GeometryError, InputError
-from segmake.volume.itk_header import check_length, read_text_header
+from segmake.volume.itk_header import check_voxels, read_text_header
 from segmake.volume.scan import Note, Scan
 from segmake.volume.source import check_affine, shown
 from segmake.volume.volume import Affine, Array, Volume
@@ -26,22 +26,25 @@ def read_itk(path: Path) -> Scan:
         GeometryError: its header places the voxels nowhere.
     """
     header = read_text_header(path)
+    if shown(path) != str(path):  # SimpleITK would end the process
+        raise InputError(f"{shown(path)} has a name that is not UTF-8; rename it")
     reader = sitk.ImageFileReader()
     try:
         reader.SetFileName(str(path))
         reader.ReadImageInformation()
-        check_length(header, _bytes_of_voxels(reader))
+        if 0 in reader.GetSize():
+            raise InputError(
+                f"{shown(path)} has size {reader.GetSize()}; each must be 1 or more; export it again"
+            )
+        extra = check_voxels(header, _bytes_of_voxels(reader))
         image = reader.Execute()
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].removeprefix(str(path)).strip(" :")
-        raise InputError(f"{shown(path)} cannot be read: {reason}; copy or export it again") from error
-    except (UnicodeEncodeError, TypeError, NotImplementedError) as error:
-        raise InputError(f"{shown(path)} has a name that is not UTF-8; rename it") from error
+        raise InputError(f"{shown(path)} cannot be read: {_reason(error)}; export it again") from error
     volume = from_sitk(image)
     check_affine(volume.affine, "the header")
     flat = image.GetDimension() > 3 and image.GetSize()[3] == 1
     dropped = (Note("repair", "1 axes of one voxel were dropped"),) if flat else ()
-    return Scan(volume, (*header.notes, *dropped))
+    return Scan(volume, (*header.notes, *extra, *dropped))
 
 
 def from_sitk(image: sitk.Image) -> Volume:
@@ -67,6 +70,13 @@ def _channels_first(data: Array, axes: int, components: int) -> Array:
     if axes == 4:
         data = data[0] if data.shape[0] == 1 else np.moveaxis(data[..., 0], 0, -1)
     return data.transpose(3, 2, 1, 0)
+
+
+def _reason(error: RuntimeError) -> str:
+    """One line of what ITK says, without places in its source and addresses in memory."""
+    lines = str(error).strip().rpartition("ERROR: ")[2].splitlines()
+    line = lines[-1] if lines[0].endswith(":") else lines[0]  # "Error reading FILE:", and then the reason
+    return re.sub(r"^\w+\(0x[0-9a-f]+\): ", "", line).rstrip(".")
 
 
 def _bytes_of_voxels(reader: sitk.ImageFileReader) -> int:

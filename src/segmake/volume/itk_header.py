@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from isal import isal_zlib
 
 from segmake.errors import InputError
+from segmake.volume.gzipped import DAMAGE
 from segmake.volume.scan import Note
-from segmake.volume.source import check_source, open_source, shown
+from segmake.volume.source import check_source, check_spacing, open_source, shown
 
 LARGEST_HEADER = 1 << 20
-HERE = ("", "local", "list")  # the voxels are in this file, or in a list of files
+CHUNK_BYTES = 1 << 18
+ZLIB_OR_GZIP = 47  # zlib's windowBits: either header, the largest window
+HERE = ("", "local")  # the voxels follow the header
 GEOMETRY = {
     "metaimage": {
         "origin": ("offset", "position", "origin"),
@@ -25,6 +32,8 @@ GEOMETRY = {
         "voxel size": ("space directions", "spacings"),
     },
 }
+SPACES = ("left-posterior", "right-anterior", "left-anterior", "lps", "ras", "las")
+SKIPS = ("headersize", "byte skip", "line skip", "byteskip", "lineskip")
 ASSUMED = {
     "origin": "0, 0, 0",
     "orientation": "left, posterior, superior",
@@ -35,12 +44,14 @@ ASSUMED = {
 
 @dataclass(frozen=True)
 class TextHeader:
-    """data_file: where the voxels are, None when in the header's own file or in several."""
+    """voxels: the file that holds them, from byte `start` on (or later); None when there are several."""
 
     path: Path
     notes: tuple[Note, ...]
-    data_file: Path | None
-    compressed: bool
+    voxels: Path | None
+    start: int
+    packing: Literal["raw", "zlib", "other"]
+    skips: bool
 
 
 def read_text_header(path: Path) -> TextHeader:
@@ -50,41 +61,90 @@ def read_text_header(path: Path) -> TextHeader:
         InputError: the file, or the file with voxels that it names, is missing or empty.
     """
     nrrd = path.suffix.lower() in (".nrrd", ".nhdr")
-    keys = _keys(path, ":" if nrrd else "=")
+    keys, end = _keys(path, ":" if nrrd else "=")
+    packed = (
+        keys.get("encoding", "raw") != "raw" if nrrd else keys.get("compresseddata", "").lower() == "true"
+    )
+    packing: Literal["raw", "zlib", "other"] = "raw" if not packed else "other" if nrrd else "zlib"
+    skips = any(word in keys for word in SKIPS)
+    name = keys.get("data file", keys.get("datafile", "")) if nrrd else keys.get("elementdatafile", "")
+    voxels: Path | None = path
+    if name.split(" ")[0].lower() == "list" or "%" in name:
+        voxels = None
+    elif name.lower() not in HERE:
+        voxels, end = path.parent / name, 0
+        if not voxels.exists():
+            raise InputError(f"{shown(path)} keeps its voxels in {name}, which is missing; copy both files")
+        check_source(voxels)
+    return TextHeader(path, _geometry(keys, nrrd), voxels, end, packing, skips)
+
+
+def _geometry(keys: Mapping[str, str], nrrd: bool) -> tuple[Note, ...]:
+    """Warnings of what is assumed about the place of the voxels."""
+    for name in ("elementspacing", "elementsize", "spacings"):
+        with suppress(ValueError):  # what is no number, SimpleITK explains
+            check_spacing([float(word) for word in keys.get(name, "").split()[:3]], f"the header ({name})")
     wanted = GEOMETRY["nrrd" if nrrd else "metaimage"]
     missing = [name for name, words in wanted.items() if not any(word in keys for word in words)]
-    notes = tuple(
-        Note("warning", f"the header gives no {name}, {ASSUMED[name]} is assumed") for name in missing
-    )
-    name = keys.get("data file", keys.get("datafile", "")) if nrrd else keys.get("elementdatafile", "")
-    data_file = None
-    if name.split(" ")[0].lower() not in HERE and "%" not in name:
-        data_file = path.parent / name
-        if not data_file.exists():
-            raise InputError(f"{shown(path)} keeps its voxels in {name}, which is missing; copy both files")
-        check_source(data_file)
-    compressed = keys.get("encoding", "raw") != "raw" or keys.get("compresseddata", "").lower() == "true"
-    return TextHeader(path, notes, data_file, compressed)
+    texts = [f"the header gives no {name}, {ASSUMED[name]} is assumed" for name in missing]
+    space = keys.get("space", SPACES[0])
+    if not space.lower().startswith(SPACES):
+        texts.append(f"the header's space {space} is taken for left, posterior, superior")
+    return tuple(Note("warning", text) for text in texts)
 
 
-def check_length(header: TextHeader, need: int) -> None:
-    """Raise an InputError when a file of plain voxels is shorter than `need` bytes."""
-    if header.data_file is None or header.compressed:
-        return
-    size = check_source(header.data_file)
-    if size < need:
+def check_voxels(header: TextHeader, need: int) -> tuple[Note, ...]:
+    """Raise an InputError when the voxels take fewer than `need` bytes, or a checksum of MetaImage is wrong.
+
+    More bytes than needed are a warning.
+
+    SimpleITK explains damaged NRRD files, but reads damaged MetaImages without a word.
+    """
+    if header.voxels is None or header.packing == "other":
+        return ()
+    found = check_source(header.voxels) - header.start
+    if header.packing == "zlib":
+        found = _inflated_bytes(header)
+    if found < need:
         raise InputError(
-            f"{shown(header.path)} asks for {need} bytes of voxels, but {header.data_file.name} has {size}; "
-            "copy or export both again"
+            f"{shown(header.path)} asks for {need} bytes of voxels, but {header.voxels.name} has {found}; "
+            "copy or export it again"
         )
+    if found == need or header.skips:
+        return ()
+    text = f"{found - need} bytes after the voxels of {header.voxels.name} were ignored"
+    return (Note("warning", text),)
 
 
-def _keys(path: Path, mark: str) -> Mapping[str, str]:
-    """Lower-case keys and their values, up to the blank line (NRRD) or ElementDataFile (MetaImage)."""
+def _inflated_bytes(header: TextHeader) -> int:
+    """Length of the voxels when decompressed, with their checksum verified."""
+    path = header.voxels or header.path
+    inflate, found = isal_zlib.decompressobj(wbits=ZLIB_OR_GZIP), 0
+    with open_source(path) as stream:
+        stream.seek(header.start)
+        try:
+            while not inflate.eof and (piece := stream.read(CHUNK_BYTES)):
+                found += len(inflate.decompress(piece))
+        except DAMAGE as error:
+            raise InputError(f"{shown(path)} is damaged: {error}; copy or export it again") from error
+    if not inflate.eof:
+        raise InputError(
+            f"{shown(path)} is damaged: its compressed voxels end early; copy or export it again"
+        )
+    return found
+
+
+def _keys(path: Path, mark: str) -> tuple[Mapping[str, str], int]:
+    """Lower-case keys and their values, up to the blank line (NRRD) or ElementDataFile (MetaImage).
+
+    And the byte after that line, where the voxels begin if they are in the same file.
+    """
     keys: dict[str, str] = {}
+    end = 0
     with open_source(path) as stream:
         for line in stream.read(LARGEST_HEADER).split(b"\n"):
             text = line.decode("latin-1").strip()
+            end += len(line) + 1
             name, found, value = text.partition(mark)
             if not text or "\0" in text:
                 break
@@ -92,4 +152,4 @@ def _keys(path: Path, mark: str) -> Mapping[str, str]:
                 keys[name.strip().lower()] = value.strip().lstrip("=")
             if name.strip().lower() == "elementdatafile":
                 break
-    return keys
+    return keys, end

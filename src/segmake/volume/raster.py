@@ -73,11 +73,11 @@ def _pages(image: Image.Image, path: Path) -> tuple[list[Array], list[Note]]:
 def _decoded(image: Image.Image, path: Path) -> tuple[Array, list[Note]]:
     """One page as [C, X, Y], turned as its EXIF orientation asks."""
     notes = []
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1)
-    if turned not in (0, 1):
-        notes.append(Note("repair", f"the image was turned as its EXIF orientation {turned} asks"))
     if image.mode not in GREY and any(";16" in str(tile) for tile in getattr(image, "tile", ())):
         notes.append(Note("warning", "colours of 16 bits were read with 8"))
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1)  # may decode, and forget the tiles
+    if turned not in (0, 1):
+        notes.append(Note("repair", f"the image was turned as its EXIF orientation {turned} asks"))
     upright = ImageOps.exif_transpose(image)
     pixels, more = _plain(upright, path)
     data = np.asarray(pixels)

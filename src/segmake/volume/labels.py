@@ -39,7 +39,7 @@ def read_label(path: Path, labels: Mapping[str, int], grid: Volume) -> Scan:
         from segmake.volume.dicom.structures import read_structures
 
         return read_structures(source, labels, grid)
-    scan = read_scan(source)
+    scan = read_scan(source, tilt="stop")  # a label map cannot be sheared without new values
     return Scan(as_labels(scan.volume, str(path)), (*scan.notes, *_casts(scan.volume.data, path)), scan.tags)
 
 

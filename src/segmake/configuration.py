@@ -20,6 +20,8 @@ from segmake.settings import Settings, TrainSettings
 
 M = TypeVar("M", bound=BaseModel)
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+BRANCH = re.compile(r"constrained-|literal\[")
+"""What pydantic adds to a place for each type that a value might have had."""
 
 
 def load_settings(config: Mapping[str, Any]) -> Settings:
@@ -78,7 +80,7 @@ def explain(error: ValidationError, model: type[BaseModel], origin: str) -> str:
 
 
 def _sentence(entry: Any, model: type[BaseModel], origin: str) -> str:
-    where = ".".join(str(part) for part in entry["loc"]) or "settings"
+    where = ".".join(str(part) for part in entry["loc"] if not BRANCH.match(str(part))) or "settings"
     if entry["type"] == "extra_forbidden":
         valid = _fields_at(model, entry["loc"][:-1])
         near = difflib.get_close_matches(str(entry["loc"][-1]), valid, n=1, cutoff=0.0)

@@ -54,7 +54,8 @@ def test_an_empty_configuration_is_all_defaults() -> None:
             {"models": {"a": {}, "b": {"folds": [5]}}},
             "models.b trains folds [5], but the plan has 5, numbered 0 to 4; change",
         ),
-        ({"plan": {"folds": "per-site"}}, "the configuration: plan.folds"),
+        ({"plan": {"folds": 1}}, "plan.folds is 1: Input should be greater than or equal to 2"),
+        ({"plan": {"folds": "site"}}, "plan.folds is 'site': Input should be 'leave-one-site-out'"),
         (
             {"plan": {"folds": "leave-one-site-out", "splits": "own.tsv"}},
             "plan.splits and plan.folds leave-one-site-out exclude each other; give one",
@@ -84,10 +85,10 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 
 
 def test_a_missing_value_is_asked_for() -> None:
-    from segmake.jobs import EvaluateJob
+    from segmake.jobs import SummarizeJob
 
-    with pytest.raises(ConfigError, match="the job needs 'predictions'; give it a value"):
-        check(EvaluateJob, {"output": "o", "table": "t", "plan": "p"}, "the job")
+    with pytest.raises(ConfigError, match="the job needs 'metrics'; give it a value"):
+        check(SummarizeJob, {"output": "o", "tables": ["t"]}, "the job")
 
 
 def test_a_model_overrides_the_train_section() -> None:

@@ -1,11 +1,12 @@
 """plan: takes all passport rows, makes plan.json: folds, grid, patch, network shape, normalisation."""
 
+from segmake.tables import hash_path
+
 
 rule plan:
     """Choose how to prepare the cases and how to train, with a reason for each choice."""
     input:
         tables=per_shard("convert/shard-{shard}.tsv"),
-        splits=[PLAN.splits] if PLAN.splits else [],
     output:
         plan="plan/plan.json",
     log:
@@ -22,6 +23,8 @@ rule plan:
         meaning=MEANING + flags(SETTINGS.resample, leave_out=("locations",)),
         names=["--pseudonymise", str(CONVERT.pseudonymise)] if CONVERT.pseudonymise and PLAN.splits else [],
         settings=flags(PLAN) + SEED,
+        # no input: Snakemake would keep a list of the folder that it lies in, where names may stand
+        digest=hash_path(PLAN.splits)[:16] if PLAN.splits else "",
     shell:
         "segmake --log {log:q} plan --tables {input.tables:q} --output {output.plan:q} "
         "{params.meaning:q} {params.names:q} {params.settings:q}"

@@ -1,8 +1,11 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 from scan_cases import grid, sheet, world_mm, write
 
 from segmake.dataset.sheet import shard_of
@@ -10,12 +13,14 @@ from segmake.errors import CasesFailed, ConfigError, InputError
 from segmake.jobs import ConvertJob, PhantomJob
 from segmake.ledger import read_record
 from segmake.stages import convert, phantom
-from segmake.tables import hash_path, read_cases, read_table
+from segmake.tables import hash_path, is_training, read_cases, read_table
+from segmake.volume import channels
 
 SHAPE = (9, 11, 7)
 RANDOM = np.random.default_rng(0)
-IMAGE = RANDOM.integers(-1000, 3000, SHAPE).astype(np.int16)
+IMAGE = RANDOM.integers(-1000, 2000, SHAPE).astype(np.int16)
 LABEL = RANDOM.choice(np.array([0, 1, 2, 4], np.uint8), SHAPE)
+HASHES = ("voxels_sha256", "label_sha256")
 LABELS = {"core": 1, "rim": 2, "spot": 4}
 
 
@@ -40,14 +45,27 @@ def test_the_passport_row(tmp_path):
     convert.run(job)
     (row,) = read_table(job.output)
     expected = {"case": "a", "path": "a.nii.gz", "status": "ok", "reason": "", "label": "a_label.nii.gz"}
-    expected |= {"group": "p1", "site": "here", "split": "test", "class": "ill"}
+    expected |= {
+        "group": "p1",
+        "site": "here",
+        "split": "test",
+        "class": "ill",
+        "repairs": "",
+        "warnings": "",
+    }
     expected |= {"shape": "9x11x7", "spacing_mm": "1x2x3", "orientation": "LPS"}
     voxels = {name: np.count_nonzero(np.isin(LABEL, value)) for name, value in LABELS.items()}
     expected |= {f"ml_{name}": f"{count * 0.006:.6g}" for name, count in voxels.items()}
     assert {name: row[name] for name in expected} == expected
     assert row["sha256"] == hash_path(tmp_path / "convert" / "a.nii.gz")
-    assert set(row) == {*expected, "key", "sha256", "seconds"}
-    assert set(read_record(tmp_path / "convert", "a")["files"]) == {"a.nii.gz", "a_label.nii.gz"}
+    assert set(row) == {*expected, "key", "sha256", "seconds", *HASHES}
+    record = read_record(tmp_path / "convert", "a")
+    assert set(record["files"]) == {"a.nii.gz", "a_label.nii.gz", "a_thumbnail.jpg"}
+    passport = record["details"]["passport"]
+    assert [passport[name] for name in HASHES] == [row[name] for name in HASHES]
+    assert passport["labels"]["1"]["voxels"] == voxels["core"]
+    with Image.open(tmp_path / "convert" / "a_thumbnail.jpg") as picture:
+        assert picture.format == "JPEG"
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "PSR", "IAL"])
@@ -96,23 +114,24 @@ FOUR = {"t1": "mr", "t2": "mr", "flair": "mr", "t1ce": "mr"}
 
 
 def test_four_channels_stack_in_the_configured_order(tmp_path):
+    volumes = [(IMAGE % 7 + 10 * number).astype(np.int16) for number in range(4)]
     for number, name in enumerate(FOUR):
-        write(tmp_path / f"{name}.nii.gz", np.full(SHAPE, number, np.int16), grid("LPS"))
-    stacked = np.stack([np.full(SHAPE, number, np.int16) for number in range(4)], axis=-1)
+        write(tmp_path / f"{name}.nii.gz", volumes[number], grid("LPS"))
+    stacked = np.stack(volumes, axis=-1)
     write(tmp_path / "all.nii.gz", stacked, grid("LPS"))
     rows = [{"case": "files", **{name: f"{name}.nii.gz" for name in reversed(FOUR)}}]
     rows += [{"case": "one", **dict.fromkeys(FOUR, "all.nii.gz")}]
     convert.run(a_job(tmp_path, rows, channels=FOUR))
     files, one = (nib.load(tmp_path / "convert" / f"{name}.nii.gz") for name in ("files", "one"))
     assert files.shape == one.shape == (*SHAPE, 4)
-    assert np.asarray(files.dataobj)[0, 0, 0].tolist() == [0, 1, 2, 3]
+    assert (np.asarray(files.dataobj)[0, 0, 0] // 10).tolist() == [0, 1, 2, 3]
     assert np.array_equal(files.dataobj, one.dataobj)
 
 
 def test_a_file_with_too_few_channels_is_named(tmp_path):
-    write(tmp_path / "a.nii.gz", np.zeros((*SHAPE, 3), np.int16), grid())
+    write(tmp_path / "a.nii.gz", np.stack([IMAGE] * 3, axis=-1), grid())
     job = a_job(tmp_path, [{"case": "a", **dict.fromkeys(FOUR, "a.nii.gz")}], channels=FOUR)
-    assert reasons(job)["a"].endswith("hold 3 channels, expected 4")
+    assert "holds 3 channels, expected 4 (t1, t2, flair, t1ce)" in reasons(job)["a"]
 
 
 def test_grids_that_differ_are_named(tmp_path):
@@ -125,8 +144,12 @@ def test_grids_that_differ_are_named(tmp_path):
     rows = [{"case": name, "t1": "t1.nii.gz", "t2": f"{name}.nii.gz"} for name in ("same", "shift", "short")]
     found = reasons(a_job(tmp_path, rows, channels={"t1": "mr", "t2": "mr"}))
     assert found["same"] == ""
-    assert "shift.nii.gz does not (0.866 mm apart); resample it" in found["shift"]
-    assert "short.nii.gz does not ((8, 11, 7) against (9, 11, 7))" in found["short"]
+    assert (
+        "first channel's shape and spacing and lies elsewhere (0.866 mm apart); its header" in found["shift"]
+    )
+    assert found["short"] == ""
+    never = reasons(a_job(tmp_path, rows, channels={"t1": "mr", "t2": "mr"}, regrid="never"))
+    assert "short.nii.gz does not ((8, 11, 7) against (9, 11, 7))" in never["short"]
 
 
 def test_a_label_on_another_grid_or_of_fractions_is_named(tmp_path):
@@ -145,7 +168,8 @@ def test_a_label_on_another_grid_or_of_fractions_is_named(tmp_path):
 
 def test_unknown_label_values_are_named(tmp_path):
     found = reasons(a_job(tmp_path, labels={"core": 1}))
-    assert "a_seg.nii.gz holds label values [2, 4] that data.labels {'core': 1} does not list" in found["a"]
+    assert "a_seg.nii.gz holds label values 2 (" in found["a"]
+    assert "voxels) that data.labels {'core': 1} does not list; add them there" in found["a"]
 
 
 def test_label_map_exchanges_values_all_at_once(tmp_path):
@@ -155,13 +179,103 @@ def test_label_map_exchanges_values_all_at_once(tmp_path):
     assert np.array_equal(made, np.choose(source, [0, 2, 1, 0, 0]))
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_values_that_are_no_numbers_are_named(tmp_path, bad):
-    data = IMAGE.astype(np.float32)
-    data[3, 3, 3] = bad
+def test_repairs_and_warnings_stand_in_the_row(tmp_path):
+    data = IMAGE.astype(np.float32) + 1024
+    data[3, 3, 3] = np.nan
     write(tmp_path / "a.nii.gz", data, grid())
-    found = reasons(a_job(tmp_path, [{"case": "a", "ct": "a.nii.gz"}]))
-    assert found["a"].endswith("a.nii.gz holds values that are not finite numbers; repair the file")
+    job = a_job(tmp_path, [{"case": "a", "ct": "a.nii.gz"}])
+    convert.run(job)
+    (row,) = read_table(job.output)
+    assert row["repairs"] == "1 voxels that were NaN or infinite filled with the least finite value"
+    assert "1024 had been added" in row["warnings"]
+    assert row["label_sha256"] == ""
+
+
+def test_the_same_voxels_have_the_same_hash(tmp_path):
+    write(tmp_path / "a.nii.gz", IMAGE, grid("RAS"))
+    write(tmp_path / "b.nii", IMAGE[::-1, ::-1], grid("LPS"))
+    write(tmp_path / "c.nii.gz", IMAGE + np.int16(1), grid("RAS"))
+    job = a_job(tmp_path, [{"case": n, "ct": f"{n}.nii{'' if n == 'b' else '.gz'}"} for n in "abc"])
+    convert.run(job)
+    a, b, c = (row["voxels_sha256"] for row in read_table(job.output))
+    assert (a == b, a == c) == (True, False)
+
+
+def test_a_case_with_a_problem_is_left_out(tmp_path):
+    rows = [{"case": name, "ct": "a.nii.gz", "problem": ""} for name in "ab"]
+    rows[1] |= {"ct": "gone.nii.gz", "problem": "label b.nii.gz has no image; add it"}
+    write(tmp_path / "a.nii.gz", IMAGE, grid())
+    job = a_job(tmp_path, rows)
+    convert.run(job)
+    assert [(row["status"], row["reason"]) for row in read_table(job.output)] == [
+        ("ok", ""),
+        ("excluded", "label b.nii.gz has no image; add it"),
+    ]
+    assert [row["case"] for row in read_cases([job.output])] == ["a"]
+
+
+@pytest.fixture
+def tagged(monkeypatch):
+    """A reader that finds DICOM attributes in every file."""
+    real = channels.read_scan
+    tags = {"Modality": "CT", "StudyDate": "20200229", "StudyTime": "101112", "KVP": "120"}
+    monkeypatch.setattr(channels, "read_scan", lambda *words: replace(real(*words), tags=tags))
+
+
+@pytest.mark.parametrize("dates", ["drop", "shift"])
+def test_attributes_go_into_a_file_beside_the_scan(tmp_path, tagged, dates):
+    write(tmp_path / "a.nii.gz", IMAGE, grid())
+    key = {"dates": dates, "pseudonymise": tmp_path / "key"} if dates == "shift" else {}
+    job = a_job(tmp_path, [{"case": "a", "ct": "a.nii.gz"}], **key)
+    convert.run(job)
+    (row,) = read_table(job.output)
+    content = json.loads((tmp_path / "convert" / f"{row['case']}_dicom.json").read_text())
+    assert {name: content.pop(name) for name in ("KVP", "Modality")} == {"KVP": "120", "Modality": "CT"}
+    assert set(content) == (set() if dates == "drop" else {"StudyDate", "StudyTime"})
+    assert content.get("StudyDate") != "20200229"
+    assert f"{row['case']}_dicom.json" in read_record(tmp_path / "convert", row["case"])["files"]
+
+
+def test_no_attributes_make_no_file(tmp_path):
+    convert.run(a_job(tmp_path))
+    assert not list((tmp_path / "convert").glob("*_dicom.json"))
+
+
+@pytest.mark.parametrize("change", [{"regrid": "always"}, {"register": "rigid"}, {"tolerance_mm": 0.1}])
+def test_what_decides_the_grid_decides_the_key(tmp_path, change):
+    keys = []
+    for settings in ({}, {"threads": 2}, change):
+        job = a_job(tmp_path, **settings)
+        convert.run(job)
+        keys.append(read_table(job.output)[0]["key"])
+    assert (keys[0] == keys[1], keys[0] == keys[2]) == (True, False)
+
+
+@pytest.mark.data
+def test_a_folder_as_people_hand_it_over(tmp_path, shared_data, caplog):
+    """118: no label; 010: no image, a copy of 011's label; 281: a label map of CT size without an image."""
+    good, doctored = shared_data / "hippocampus", shared_data / "hippocampus_doctored"
+    names = [path.name for path in sorted((good / "imagesTr").glob("*.nii.gz"))]
+    names = [name for name in names if not (doctored / "labels" / name).exists()][:19]
+    for there, here in (("imagesTr", "images"), ("labelsTr", "labels")):
+        (tmp_path / here).mkdir()
+        sources = [good / there / name for name in names] + sorted((doctored / here).glob("*.nii.gz"))
+        for source in sources:
+            (tmp_path / here / source.name).symlink_to(source)
+    fields = {"channels": {"image": "mr"}, "labels": {"anterior": 1, "posterior": 2}, "on_error": "exclude"}
+    job = ConvertJob(layout="pairs", root=tmp_path, output=tmp_path / "convert" / "shard-00.tsv", **fields)
+    convert.run(job)
+    rows = {row["case"]: row for row in read_table(job.output)}
+    kept = [row for row in rows.values() if is_training(row) and row["status"] == "ok"]
+    assert len(kept) == 20
+    assert rows["hippocampus_011"] in kept
+    lost = {name: row["reason"] for name, row in rows.items() if row["status"] == "excluded"}
+    assert set(lost) == {"hippocampus_010", "hippocampus_281"}
+    assert "label hippocampus_010.nii.gz has no image" in lost["hippocampus_010"]
+    assert "copy of another case's label, hippocampus_011.nii.gz" in lost["hippocampus_010"]
+    assert "label hippocampus_281.nii.gz has no image" in lost["hippocampus_281"]
+    assert (rows["hippocampus_118"]["split"], rows["hippocampus_118"]["label"]) == ("new", "")
+    assert any("no label" in line and "hippocampus_118" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -243,7 +357,10 @@ def test_the_sheet_of_phantoms(tmp_path):
     assert fingerprint["labels"]["2"] == np.count_nonzero(np.asarray(truth.dataobj) == 2)
 
 
-@pytest.mark.parametrize("names", [("a", "a_label"), ("b", "a", "b_foreground"), ("a", "shard-00")])
+@pytest.mark.parametrize(
+    "names",
+    [("a", "a_label"), ("b", "a", "b_foreground"), ("a", "a_thumbnail"), ("a_dicom", "a"), ("a", "shard-00")],
+)
 def test_names_whose_files_would_collide_are_refused(tmp_path, names):
     rows = [{"case": name, "ct": "x.nii.gz"} for name in names]
     with pytest.raises(InputError, match="rename"):

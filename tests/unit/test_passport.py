@@ -110,7 +110,7 @@ def test_the_hash_is_that_of_the_canonical_voxels() -> None:
         (0, 256, r"are a windowed picture, not Hounsfield units"),
         (0, 3000, r"look as if 1024 had been added: no Hounsfield units"),
         (-3024, 1000, r"CT values as low as -30\d\d are padding outside of the scanner's circle, not tissue"),
-        (-100, 30000, r"half of the CT values are above \d+, denser than bone; no Hounsfield units"),
+        (-100, 30000, r"half of the CT values are above \d+, denser than bone: no Hounsfield units"),
     ],
 )
 def test_values_that_are_no_hounsfield_units(low, high, text) -> None:

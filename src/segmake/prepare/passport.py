@@ -129,5 +129,5 @@ def _hounsfield(percentiles: Mapping[str, float]) -> str:
     if least < PADDING_HU:
         return f"CT values as low as {least:g} are padding outside of the scanner's circle, not tissue"
     if middle > 1000:
-        return f"half of the CT values are above {middle:g}, denser than bone; no Hounsfield units"
+        return f"half of the CT values are above {middle:g}, denser than bone: no Hounsfield units"
     return ""

@@ -94,7 +94,7 @@ def check_case(case: Case, data: DataSettings, convert: IntakeSettings) -> Row:
     try:
         taken = take_in(case.channels, case.label, data, convert)
     except SegmakeError as error:
-        return row | {"status": "stopped", "sentence": str(error)}
+        return row | {"status": "stopped", "sentence": " ".join(str(error).split())}
     except Exception as error:
         log.debug("index %s", case.name, exc_info=True)
         return row | {"status": "stopped", "sentence": f"{type(error).__name__}: {error}"}

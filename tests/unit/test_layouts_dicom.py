@@ -171,5 +171,14 @@ def test_real_trees(shared_data: Path, caplog: pytest.LogCaptureFixture) -> None
     hard = index_layout("dicom", shared_data / "dicom_hard" / "failing").cases
     assert sum(bool(case.problem) for case in hard) >= 3
     found = index_layout("dicom", shared_data / "dicom_seg")
-    labelled = {case.channels["image"].name: case.label.name for case in found.cases if case.label}
-    assert labelled
+    root = shared_data / "dicom_seg"
+    assert {
+        str(case.channels["image"].relative_to(root)): str(case.label.relative_to(root))
+        for case in found.cases
+        if case.label
+    } == {
+        "23x38x3/image": "23x38x3/seg/label.seg",
+        "24x38x3/image": "24x38x3/seg/label.seg",
+        "ct-3slice": "liver.dcm",
+    }
+    assert sum(case.split == "new" for case in found.cases) == 2

@@ -1,4 +1,4 @@
-"""Compressed pixels (RLE, JPEG, JPEG-LS, JPEG 2000) and native YBR colours, through GDCM."""
+"""Compressed pixels (RLE, JPEG, JPEG-LS, JPEG 2000) and native YBR colours, through GDCM or pydicom."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+)
 
 from segmake.errors import InputError
 from segmake.volume.dicom.format import Format
@@ -38,25 +44,36 @@ def fragments(header: Header, indices: Sequence[int]) -> list[bytes]:
 
 
 def decoded(header: Header, form: Format, part: bytes) -> Array:
-    """One frame through GDCM, as a file with nothing but pixels, so that stored values come back."""
-    import SimpleITK as sitk
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "frame.dcm")
-        _bare_file(header, form, part).save_as(path, enforce_file_format=True)
-        try:
-            image = sitk.ReadImage(path, imageIO="GDCMImageIO")
-        except RuntimeError as error:
-            raise InputError(
-                f"{shown(header.path)} cannot be decoded ({header.syntax.name}); its pixels are damaged "
-                "or of a kind that is not known: copy or export it again"
-            ) from error
-    values: Array = sitk.GetArrayFromImage(image)[0]
+    """Stored values [samples, rows, columns] of one frame; YBR colours become RGB."""
+    bare = _bare_file(header, form, part)
+    try:
+        values = _run_lengths(bare) if header.syntax == RLELossless else _through_gdcm(bare)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"{shown(header.path)} cannot be decoded ({header.syntax.name}); its pixels are damaged "
+            "or of a kind that is not known: copy or export it again"
+        ) from error
     values = values[np.newaxis] if values.ndim == 2 else values.transpose(2, 0, 1)
     if values.shape != (form.samples, form.rows, form.columns):
         raise InputError(
             f"{shown(header.path)} decodes to {values.shape[::-1]} pixels, not as its header says"
         )
+    return values
+
+
+def _run_lengths(bare: Dataset) -> Array:
+    """Pixels by pydicom, which unpacks run lengths faster than GDCM does, and those of tiny images, too."""
+    return pixel_array(bare, decoding_plugin="pydicom")
+
+
+def _through_gdcm(bare: Dataset) -> Array:
+    """Pixels by GDCM, which wants a file; this one has no scale that could be applied."""
+    import SimpleITK as sitk
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "frame.dcm")
+        bare.save_as(path, enforce_file_format=True)
+        values: Array = sitk.GetArrayFromImage(sitk.ReadImage(path, imageIO="GDCMImageIO"))[0]
     return values
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from segmake.errors import InputError
 from segmake.volume.dicom.frames import has_place
 from segmake.volume.dicom.headers import Header, Other, read_header, text
-from segmake.volume.dicom.kinds import is_secondary, why_no_slice
+from segmake.volume.dicom.kinds import CUT, is_secondary, why_no_slice
 from segmake.volume.scan import Note
 from segmake.volume.source import shown
 
@@ -43,7 +43,7 @@ def sort_out(paths: Iterable[Path]) -> Contents:
     images: dict[str, list[Header]] = {}
     for header in headers:
         if reason := why_no_slice(header):
-            left_out.append(Other(header.path, reason))
+            left_out.append(Other(header.path, reason, damaged=reason == CUT))
         else:
             images.setdefault(header.series, []).append(header)
     for uid, series in images.items():
@@ -76,7 +76,7 @@ def choose(folder: Path, uid: str) -> tuple[list[Header], tuple[Note, ...]]:
     for other in left_out:
         if other.damaged or (other.reason == "empty" and other.path.suffix in endings):
             raise InputError(
-                f"{shown(folder)}: {other.name} {'is ' * (not other.damaged)}{other.reason}, and may be a "
+                f"{shown(folder)}: {other.name} is {other.reason}, and may be a "
                 "slice of the scan; copy it again or remove it"
             )
     return series, _left_out(left_out)

@@ -72,6 +72,11 @@ class Header:
         return text(self.data, "SeriesInstanceUID")
 
     @property
+    def sop_class(self) -> str:
+        """SOPClassUID: what kind of object this is."""
+        return text(self.data, "SOPClassUID") or str(self.data.file_meta.get("MediaStorageSOPClassUID", ""))
+
+    @property
     def frames(self) -> int:
         """Number of frames."""
         return whole(self.data, "NumberOfFrames", 1)
@@ -108,9 +113,9 @@ def read_header(path: Path) -> Header | Other:
                 return Other(path, reason)
             return _parsed(path, stream, head)
     except OSError as error:
-        return Other(path, f"cannot be opened ({error.strerror})", damaged=True)
+        return Other(path, f"not readable ({error.strerror})", damaged=True)
     except Exception as error:  # pydicom fails in many ways on damaged bytes
-        return Other(path, f"cannot be read as DICOM ({str(error) or type(error).__name__})", damaged=True)
+        return Other(path, f"damaged DICOM ({str(error) or type(error).__name__})", damaged=True)
 
 
 def _foreign(path: Path, head: bytes) -> str:
@@ -123,7 +128,7 @@ def _foreign(path: Path, head: bytes) -> str:
     return "" if head[128:132] == b"DICM" or bare else "no DICOM file"
 
 
-def _parsed(path: Path, stream: BufferedReader, head: bytes) -> Header | Other:
+def _parsed(path: Path, stream: BufferedReader, head: bytes) -> Header:
     stream.seek(0)
     bare = head[128:132] != b"DICM"
     data = pydicom.dcmread(stream, stop_before_pixels=True, force=bare, specific_tags=list(TAGS))
@@ -135,9 +140,7 @@ def _parsed(path: Path, stream: BufferedReader, head: bytes) -> Header | Other:
         explicit = not syntax.is_implicit_VR
         vr = element[4:6].decode("ascii", "replace") if explicit else "OW"
         return Header(path, data, syntax, stream.tell() - (0 if explicit else 4), vr)
-    if element or "Rows" not in data:
-        return Header(path, data, syntax, None)
-    return Other(path, "has no pixels: the file is cut short", damaged=True)
+    return Header(path, data, syntax, None)
 
 
 def text(data: Dataset, keyword: str) -> str:

@@ -60,10 +60,9 @@ def _single(path: Path) -> Header:
     check_source(path)
     header = read_header(path)
     if isinstance(header, Other):
-        verb = "" if header.damaged else "is "
-        raise InputError(f"{shown(path)} {verb}{header.reason}; give a DICOM image")
+        raise InputError(f"{shown(path)} is {header.reason}; give a DICOM image")
     if reason := why_no_slice(header):
-        raise InputError(f"{shown(path)} is {reason}, no scan; give a DICOM image")
+        raise InputError(f"{shown(path)} is {reason}; give a DICOM image")
     return header
 
 

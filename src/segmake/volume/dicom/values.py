@@ -63,8 +63,8 @@ def _one_kind(formats: Mapping[Path, Format]) -> Format:
     for path, other in others:
         if (other.samples, other.photometric == INVERSE) != (form.samples, form.photometric == INVERSE):
             raise InputError(
-                f"{shown(path)} stores {other.photometric} pixels, {shown(first)} {form.photometric}; "
-                "keep one kind in a series"
+                f"{shown(path)} stores {other.photometric} pixels, {shown(Path(first.name))} "
+                f"{form.photometric}; keep one kind in a series"
             )
     return form
 

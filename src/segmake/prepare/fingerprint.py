@@ -52,7 +52,7 @@ def measure(image: Volume, label: Volume | None, channels: Sequence[str], seed_k
 def _intensities(name: str, channel: Array, inside: Array, key: str) -> dict[str, Any]:
     if not np.isfinite(channel.sum(dtype=np.float64)):
         raise InputError(f"channel '{name}' holds NaN or infinite voxels; repair or exclude the scan")
-    values = channel[inside]
+    values = channel.T[inside.T]  # x fastest, as files and so volumes have it (much faster)
     if values.size == 0:
         return {"count": 0, "mean": 0.0, "m2": 0.0, "quantiles": []}
     mean = float(values.mean(dtype=np.float64))

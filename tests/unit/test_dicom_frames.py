@@ -76,7 +76,7 @@ def test_images_without_a_place_have_none(series: Path) -> None:
         ({"ImageOrientationPatient": [1, 0, 0]}, "ImageOrientationPatient is .*, not 6 finite numbers"),
         ({"PixelSpacing": [0, 1]}, r"b\.dcm: PixelSpacing is 0, 1 mm; it must be above zero"),
         ({"PixelSpacing": [-1, 1]}, "PixelSpacing is -1, 1 mm"),
-        ({"PixelSpacing": None}, r"b\.dcm does not say its PixelSpacing, so it has no place in a volume"),
+        ({"PixelSpacing": None}, r"b\.dcm does not say its PixelSpacing, so it has no place; export"),
     ],
 )
 def test_a_place_that_is_none_is_explained(series: Path, values: dict[str, object], rule: str) -> None:

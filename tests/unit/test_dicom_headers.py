@@ -8,7 +8,7 @@ from dicom_cases import a_series, copy_of, damage, header, set_all
 from pydicom.dataset import Dataset
 
 from segmake.errors import InputError
-from segmake.volume.dicom.headers import Other, numbers, quiet, read_header, text, whole
+from segmake.volume.dicom.headers import Other, items, numbers, quiet, read_header, text, whole
 
 
 @pytest.fixture
@@ -125,3 +125,21 @@ def test_a_copy_keeps_its_pixels(first: Path) -> None:
     again = header(copy_of(first, "again.dcm", SeriesInstanceUID="1.2.3"))
     assert again.series == "1.2.3"
     assert again.pixels_at is not None
+
+
+def test_values_that_cannot_be_parsed_are_named(first: Path) -> None:
+    content = first.read_bytes()
+    at = content.index(b"\x28\x00\x10\x00US")  # Rows
+    first.write_bytes(content[: at + 4] + b"QQ" + content[at + 6 :])
+    with pytest.raises(InputError, match=r"0000\.dcm: Rows is damaged \(.*\); copy or export it again"):
+        whole(header(first).data, "Rows", 0)
+
+
+def test_a_sequence_is_a_list_of_its_items() -> None:
+    data = Dataset()
+    assert items(data, "SharedFunctionalGroupsSequence") == []
+    data.SharedFunctionalGroupsSequence = [Dataset(), Dataset()]
+    assert items(data, "SharedFunctionalGroupsSequence") == [Dataset(), Dataset()]
+    data.PatientID = "x"
+    with pytest.raises(InputError, match=r"a frame: PatientID is damaged \(it is no sequence\)"):
+        items(data, "PatientID")

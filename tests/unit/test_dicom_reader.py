@@ -7,7 +7,7 @@ from dicom_cases import DATA, TURN, a_series, a_volume, assert_is, copy_of, edit
 from pydicom.dataset import Dataset
 
 from segmake.errors import InputError
-from segmake.volume.dicom import read_dicom
+from segmake.volume.dicom import find_series, read_dicom
 from segmake.volume.geometry import to_canonical
 
 
@@ -181,3 +181,22 @@ def test_a_series_is_named_by_its_uid(series: Path) -> None:
 
 def test_a_folder_with_a_hash_in_its_name_is_a_folder(tmp_path: Path) -> None:
     assert read_dicom(a_series(tmp_path / "scan#2")).volume.shape == (5, 4, 7)
+
+
+@pytest.mark.parametrize("kind", ["slices", "frames"])
+def test_damage_is_always_explained(series: Path, tmp_path: Path, kind: str) -> None:
+    path = series / "0003.dcm" if kind == "slices" else to_enhanced(series, tmp_path / "e.dcm")
+    folder = series if kind == "slices" else path
+    whole, draw = path.read_bytes(), np.random.default_rng(0)
+    explained = 0
+    for number in range(60):
+        content = bytearray(whole)
+        for at in draw.integers(132, len(content), 3):
+            content[at] = draw.integers(256)
+        path.write_bytes(content[: draw.integers(len(content))] if number % 3 == 0 else content)
+        try:
+            read_dicom(folder)
+        except InputError:
+            explained += 1
+        assert all(isinstance(found.problem, str) for found in find_series(path.parent))
+    assert explained > 10

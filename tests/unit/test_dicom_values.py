@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 
 from segmake.errors import InputError
 from segmake.volume.dicom import read_dicom
+from segmake.volume.dicom.frames import frames_of
 from segmake.volume.dicom.values import Pixels, read_values
 
 STORED = DATA.astype(np.int64) + 1024
@@ -18,7 +19,7 @@ def series(tmp_path: Path) -> Path:
 
 
 def values(folder: Path, modality: str = "MR") -> Pixels:
-    return read_values([(header(path), 0) for path in sorted(folder.iterdir())], modality)
+    return read_values([frames_of(header(path))[0] for path in sorted(folder.iterdir())], modality)
 
 
 def texts(pixels: Pixels) -> list[str]:

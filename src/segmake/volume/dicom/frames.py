@@ -13,27 +13,19 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from segmake.errors import InputError
-from segmake.volume.dicom.headers import GROUPS, Header, numbers, text, whole
+from segmake.volume.dicom.headers import GROUPS, Header, items, numbers, text, whole
 from segmake.volume.volume import Array
 
 SQUARE = 1e-2  # rounded direction cosines are that near to unit length and right angles
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
-    """One plane of pixels and its place.
-
-    position_mm, row, column: world position of the first pixel and direction cosines of increasing column
-    and row index, in DICOM's LPS axes; spacing_mm: distance between rows, between columns.
-    """
+class Plane:
+    """One plane of pixels: a frame of a file, and the data sets that say of it, the particular first."""
 
     header: Header
     index: int
     layers: tuple[Dataset, ...]
-    position_mm: Array
-    row: Array
-    column: Array
-    spacing_mm: tuple[float, float]
 
     @property
     def name(self) -> str:
@@ -46,15 +38,29 @@ class Frame:
         """Rows, columns."""
         return size_of(self.header)
 
+    def mark(self, keyword: str) -> str:
+        """Value of an attribute for this plane, as text."""
+        return found(self.layers, keyword)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame(Plane):
+    """A plane and its place.
+
+    position_mm, row, column: world position of the first pixel and direction cosines of increasing column
+    and row index, in DICOM's LPS axes; spacing_mm: distance between rows, between columns.
+    """
+
+    position_mm: Array
+    row: Array
+    column: Array
+    spacing_mm: tuple[float, float]
+
     @property
     def normal(self) -> Array:
         """Unit normal of the plane (LPS)."""
         across = np.cross(self.row, self.column)
         return np.asarray(across / np.linalg.norm(across))
-
-    def mark(self, keyword: str) -> str:
-        """Value of an attribute for this frame, as text."""
-        return found(self.layers, keyword)
 
 
 def size_of(header: Header) -> tuple[int, int]:
@@ -70,13 +76,22 @@ def found(layers: Sequence[Dataset], keyword: str) -> str:
     return next((value for data in layers if (value := text(data, keyword))), "")
 
 
+def find_numbers(layers: Sequence[Dataset], keyword: str, count: int, where: str) -> Array | None:
+    """Float64 values from the first data set that has them; None when none does."""
+    for data in layers:
+        value = numbers(data, keyword, count, where)
+        if value is not None:
+            return value
+    return None
+
+
 def layers_of(header: Header) -> list[tuple[Dataset, ...]]:
     """For each frame the data sets that describe it, the most particular first."""
     root = header.data
     if "PerFrameFunctionalGroupsSequence" not in root:
         return [(root,)] * header.frames
-    shared = [group for item in root.get("SharedFunctionalGroupsSequence", []) for group in _groups(item)]
-    frames = root.PerFrameFunctionalGroupsSequence
+    shared = [group for item in items(root, "SharedFunctionalGroupsSequence") for group in _groups(item)]
+    frames = items(root, "PerFrameFunctionalGroupsSequence")
     if len(frames) != header.frames:
         raise InputError(
             f"{header.name} says {header.frames} frames but describes {len(frames)}; export it again"
@@ -85,7 +100,7 @@ def layers_of(header: Header) -> list[tuple[Dataset, ...]]:
 
 
 def _groups(item: Dataset) -> list[Dataset]:
-    present = [item.get(keyword) for keyword in GROUPS]
+    present = [items(item, keyword) for keyword in GROUPS]
     return [group[0] for group in present if group]
 
 
@@ -119,8 +134,7 @@ def _frame(header: Header, index: int, layers: tuple[Dataset, ...]) -> Frame:
 
 
 def _numbers(layers: Sequence[Dataset], keyword: str, count: int, where: str) -> Array:
-    for data in layers:
-        value = numbers(data, keyword, count, where)
-        if value is not None:
-            return value
-    raise InputError(f"{where} does not say its {keyword}, so it has no place in a volume; export it again")
+    value = find_numbers(layers, keyword, count, where)
+    if value is None:
+        raise InputError(f"{where} does not say its {keyword}, so it has no place; export it again")
+    return value

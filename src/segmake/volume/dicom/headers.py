@@ -14,6 +14,7 @@ import pydicom
 from pydicom import config
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from segmake.errors import InputError
@@ -46,6 +47,11 @@ WANTED = (
     *("ImagePositionPatient", "ImageOrientationPatient", "PatientOrientation", "ImagerPixelSpacing"),
     *("ModalityLUTSequence", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
+TELLING = (
+    *("SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesDescription", "PatientID", "Modality"),
+    *("ImageType", "NumberOfFrames", "ImagePositionPatient", "ImageOrientationPatient"),
+)
+"""What a file must say legibly to be sorted among others."""
 TAGS = [*dict.fromkeys((*WANTED, *MARKS, *ALLOWED))]
 PIXELS = {b"\x7f\xe0\x00\x10", b"\xe0\x7f\x10\x00"}  # (7FE0,0010), big and little endian
 
@@ -132,6 +138,8 @@ def _parsed(path: Path, stream: BufferedReader, head: bytes) -> Header:
     stream.seek(0)
     bare = head[128:132] != b"DICM"
     data = pydicom.dcmread(stream, stop_before_pixels=True, force=bare, specific_tags=list(TAGS))
+    for keyword in TELLING:
+        data.get(keyword)
     syntax = UID(str(data.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)))
     if syntax == DeflatedExplicitVRLittleEndian:
         return Header(path, data, syntax, 0 if "Rows" in data else None)
@@ -143,18 +151,43 @@ def _parsed(path: Path, stream: BufferedReader, head: bytes) -> Header:
     return Header(path, data, syntax, None)
 
 
+def _value(data: Dataset, keyword: str) -> object:
+    """Value of an attribute, which is parsed only now."""
+    try:
+        return data.get(keyword)
+    except Exception as error:
+        raise InputError(_damaged(data, keyword, error)) from error
+
+
+def _damaged(data: Dataset, keyword: str, reason: object) -> str:
+    source = getattr(data, "filename", None)  # the items of sequences have none
+    name = shown(Path(Path(str(source)).name)) if source else "a frame"
+    return f"{name}: {keyword} is damaged ({reason}); copy or export it again"
+
+
 def text(data: Dataset, keyword: str) -> str:
     """Value as text, several joined by a backslash as in the file; empty when there is none."""
-    value = data.get(keyword)
+    value = _value(data, keyword)
     if value is None:
         return ""
     return "\\".join(map(str, value)) if isinstance(value, MultiValue | list) else str(value).strip()
 
 
+def items(data: Dataset, keyword: str) -> list[Dataset]:
+    """Items of a sequence; none when it is absent."""
+    value = _value(data, keyword)
+    if value is not None and not isinstance(value, Sequence):
+        raise InputError(_damaged(data, keyword, "it is no sequence"))
+    return list(value or ())
+
+
 def whole(data: Dataset, keyword: str, default: int) -> int:
     """A whole number, or the default when the file does not say."""
     value = text(data, keyword)
-    return int(float(value)) if value else default
+    try:
+        return int(float(value)) if value else default
+    except (ValueError, OverflowError) as error:
+        raise InputError(_damaged(data, keyword, f"{value!r} is no number")) from error
 
 
 def numbers(data: Dataset, keyword: str, count: int, where: str) -> Array | None:

@@ -11,14 +11,14 @@ import numpy as np
 
 from segmake.errors import InputError
 from segmake.volume.dicom.folder import choose
-from segmake.volume.dicom.frames import Frame, found, frames_of, has_place
+from segmake.volume.dicom.frames import Frame, Plane, frames_of, has_place
 from segmake.volume.dicom.headers import Header, Other, quiet, read_header, text
 from segmake.volume.dicom.kinds import why_no_slice
 from segmake.volume.dicom.picture import picture_affine
 from segmake.volume.dicom.stack import ONE_PLACE_MM, stack_frames
 from segmake.volume.dicom.tags import technical
 from segmake.volume.dicom.tilt import TILTED_DEGREES, straighten, tilt_degrees
-from segmake.volume.dicom.values import read_values, sources_of
+from segmake.volume.dicom.values import read_values
 from segmake.volume.scan import Note, Scan
 from segmake.volume.source import check_source, shown
 from segmake.volume.volume import Volume
@@ -70,7 +70,7 @@ def _read_stack(headers: Sequence[Header], place: Path, tilt: Tilt) -> Scan:
     frames, copies = _without_copies([frame for header in headers for frame in frames_of(header)])
     stack = stack_frames(frames, shown(place))
     first = stack.frames[0]
-    pixels = read_values(sources_of(stack.frames), text(first.header.data, "Modality"))
+    pixels = read_values(stack.frames, text(first.header.data, "Modality"))
     volume = Volume(pixels.data, stack.affine)
     notes = (*copies, *stack.notes, *pixels.notes)
     degrees = tilt_degrees(stack.affine)
@@ -112,7 +112,7 @@ def _without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], tuple[Note, .
 
 
 def _content(frame: Frame) -> bytes:
-    values = read_values(sources_of([frame]), found(frame.layers, "Modality")).data
+    values = read_values([frame], frame.mark("Modality")).data
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).digest()
 
 
@@ -124,7 +124,7 @@ def _read_picture(headers: Sequence[Header], place: Path) -> Scan:
             f"{shown(place)} holds {count} images without a position ({header.name} and so on), a film or "
             "pictures of their own, no volume; give a file with one image per case"
         )
-    pixels = read_values([(header, 0)], text(header.data, "Modality"))
+    pixels = read_values([Plane(header, 0, (header.data,))], text(header.data, "Modality"))
     affine, notes = picture_affine(header)
     return Scan(
         Volume(pixels.data, affine), (*notes, *pixels.notes), technical((header.data,), header.series)

@@ -49,7 +49,10 @@ def technical(layers: Iterable[Dataset], series: str) -> dict[str, str]:
 def _value(data: Dataset, keyword: str) -> str:
     if keyword not in data:
         return ""
-    value = data[keyword].value
+    try:
+        value = data[keyword].value
+    except Exception:
+        return ""  # damaged: there is nothing to tell
     if keyword == "ContrastBolusAgent":
         return "yes" if value else "no"
     parts = [str(part) for part in value] if isinstance(value, MultiValue | list) else [str(value or "")]

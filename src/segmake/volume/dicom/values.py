@@ -10,8 +10,8 @@ import numpy as np
 
 from segmake.errors import InputError
 from segmake.volume.dicom.format import Format, format_of
-from segmake.volume.dicom.frames import Frame, found, layers_of
-from segmake.volume.dicom.headers import Header, numbers, text, whole
+from segmake.volume.dicom.frames import Plane, find_numbers
+from segmake.volume.dicom.headers import Header, text, whole
 from segmake.volume.dicom.pixels import stored_frames
 from segmake.volume.scan import Note
 from segmake.volume.source import shown
@@ -29,32 +29,28 @@ class Pixels:
     notes: tuple[Note, ...]
 
 
-def read_values(sources: Sequence[tuple[Header, int]], modality: str) -> Pixels:
-    """Real values of frames (file, index in the file), in the order given.
+def read_values(planes: Sequence[Plane], modality: str) -> Pixels:
+    """Real values of planes, in the order given.
 
-    Whole numbers stay whole when every frame has one whole slope and intercept; else float32.
+    Whole numbers stay whole when all planes have one whole slope and intercept; else float32.
 
     Raises:
-        InputError: frames of different kinds, or a file that cannot be decoded.
+        InputError: planes of different kinds, or a file that cannot be decoded.
     """
-    formats = {header.path: format_of(header) for header in {id(one): one for one, _ in sources}.values()}
+    headers = {plane.header.path: plane.header for plane in planes}
+    formats = {path: format_of(header) for path, header in headers.items()}
     form = _one_kind(formats)
-    stored = _stored(sources, formats)
+    stored = _stored(planes, formats)
     notes: list[Note] = []
-    outside = _padded(stored, sources[0][0], form)
+    outside = _padded(stored, planes[0].header, form)
     if form.photometric == INVERSE:
         stored = _inverted(stored, form)
         notes.append(Note("repair", "MONOCHROME1: grey values inverted, so that high is bright"))
-    if text(sources[0][0].data, "ModalityLUTSequence"):
+    if text(planes[0].header.data, "ModalityLUTSequence"):
         notes.append(Note("warning", "the modality look-up table is not applied; values are as stored"))
-    values = _rescaled(stored, np.array([_scale(*source) for source in sources]))
+    values = _rescaled(stored, np.array([_scale(plane) for plane in planes]))
     note = _fill(values, outside, modality) if form.samples == 1 else None
     return Pixels(values.transpose(1, 3, 2, 0), (*notes, note) if note else tuple(notes))
-
-
-def sources_of(frames: Sequence[Frame]) -> list[tuple[Header, int]]:
-    """Where the pixels of frames lie."""
-    return [(frame.header, frame.index) for frame in frames]
 
 
 def _one_kind(formats: Mapping[Path, Format]) -> Format:
@@ -69,19 +65,19 @@ def _one_kind(formats: Mapping[Path, Format]) -> Format:
     return form
 
 
-def _stored(sources: Sequence[tuple[Header, int]], formats: Mapping[Path, Format]) -> Array:
+def _stored(planes: Sequence[Plane], formats: Mapping[Path, Format]) -> Array:
     """Stored values [Z, samples, rows, columns]; every file is opened once."""
     files: dict[Path, list[int]] = {}
-    for place, (header, _) in enumerate(sources):
-        files.setdefault(header.path, []).append(place)
-    form = formats[sources[0][0].path]
+    for place, plane in enumerate(planes):
+        files.setdefault(plane.header.path, []).append(place)
+    form = formats[planes[0].header.path]
     kind = np.result_type(*{form.kind for form in formats.values()})
-    result = np.empty((len(sources), form.samples, form.rows, form.columns), kind)
+    result = np.empty((len(planes), form.samples, form.rows, form.columns), kind)
     for path, places in files.items():
-        header = sources[places[0]][0]
-        planes = stored_frames(header, formats[path], [sources[place][1] for place in places])
-        for place, plane in zip(places, planes, strict=True):
-            result[place] = plane
+        header = planes[places[0]].header
+        values = stored_frames(header, formats[path], [planes[place].index for place in places])
+        for place, value in zip(places, values, strict=True):
+            result[place] = value
     return result
 
 
@@ -108,18 +104,13 @@ def _inverted(stored: Array, form: Format) -> Array:
     return np.asarray((low + high) - stored.astype(np.int64)).astype(stored.dtype)
 
 
-def _scale(header: Header, index: int) -> tuple[float, float]:
-    """RescaleSlope, RescaleIntercept of a frame."""
-    if "PerFrameFunctionalGroupsSequence" in header.data:
-        layers = layers_of(header)[index]
-        slope, intercept = found(layers, "RescaleSlope"), found(layers, "RescaleIntercept")
-        scale = (float(slope or 1), float(intercept or 0))
-    else:
-        one = (numbers(header.data, name, 1, header.name) for name in ("RescaleSlope", "RescaleIntercept"))
-        first, second = (None if value is None else float(value[0]) for value in one)
-        scale = (1.0 if first is None else first, 0.0 if second is None else second)
+def _scale(plane: Plane) -> tuple[float, float]:
+    """RescaleSlope, RescaleIntercept of a plane."""
+    slope = find_numbers(plane.layers, "RescaleSlope", 1, plane.name)
+    intercept = find_numbers(plane.layers, "RescaleIntercept", 1, plane.name)
+    scale = (1.0 if slope is None else float(slope[0]), 0.0 if intercept is None else float(intercept[0]))
     if scale[0] == 0:
-        raise InputError(f"{header.name}: RescaleSlope is 0, which would erase the scan; export it again")
+        raise InputError(f"{plane.name}: RescaleSlope is 0, which would erase the scan; export it again")
     return scale
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 from pydantic_settings import CliPositionalArg
 
+from segmake.section import Section
 from segmake.settings import (
     ConvertSettings,
     DataSettings,
@@ -26,7 +27,6 @@ from segmake.settings import (
     PredictSettings,
     ReportSettings,
     ResampleSettings,
-    Section,
     TrainSettings,
 )
 

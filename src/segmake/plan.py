@@ -13,7 +13,8 @@ from typing import Literal
 from pydantic import ValidationError
 
 from segmake.errors import InputError
-from segmake.settings import Modality, Section
+from segmake.section import Section
+from segmake.settings import Modality
 from segmake.tables import write_text
 
 Triple = tuple[int, int, int]

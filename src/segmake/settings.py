@@ -8,12 +8,10 @@ closed: an unknown key is an error that names the nearest valid one. `config/REA
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -21,6 +19,8 @@ from pydantic import (
     PositiveInt,
     model_validator,
 )
+
+from segmake.section import Section
 
 Modality = Literal["ct", "mr", "pet", "xray", "other"]
 Layout = Literal[
@@ -33,34 +33,6 @@ Order = Annotated[
     Literal[0, 1, 3], BeforeValidator(lambda value: {"0": 0, "1": 1, "3": 3}.get(str(value), value))
 ]
 """Spline order; the command line gives it as text."""
-
-
-if TYPE_CHECKING:
-    from pydantic._internal._model_construction import ModelMetaclass
-else:
-    ModelMetaclass = type(BaseModel)
-
-
-class _Absent:
-    """An attribute that is not there."""
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        raise AttributeError
-
-
-class _Meta(ModelMetaclass):
-    """Lets a setting be called `register`.
-
-    Pydantic would take the method of that name, which classes inherit from abc.ABCMeta, for its default.
-    """
-
-    register = _Absent()
-
-
-class Section(BaseModel, metaclass=_Meta):
-    """A closed, frozen group of settings; the docstring under a field is its help text."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class DataSettings(Section):

@@ -18,7 +18,7 @@ from segmake.settings import DataSettings, IntakeSettings
 from segmake.volume.alignment import align_label
 from segmake.volume.channels import Channels, read_channels
 from segmake.volume.geometry import to_canonical
-from segmake.volume.labels import read_label
+from segmake.volume.labels import find_label, read_label
 from segmake.volume.repairs import map_labels
 from segmake.volume.scan import Note
 from segmake.volume.volume import Affine, Volume
@@ -79,7 +79,8 @@ def _take_label(
         return None, ()
     scan = read_label(path, data.labels, source.image)
     label, moved = align_label(to_canonical(scan.volume), source.image, convert, str(path))
-    label, mapped = map_labels(label, data.label_map)
+    # Masks and DICOM objects name their structures: their values are those of data.labels already.
+    label, mapped = map_labels(label, data.label_map if find_label(path)[0] == "image" else {})
     _check_values(label, path, data.labels)
     notes = (*scan.notes, *moved, *mapped)
     return label, tuple(Note(note.kind, f"label: {note.text}") for note in notes)

@@ -138,7 +138,7 @@ def test_channels_on_other_grids_and_their_label(tmp_path: Path) -> None:
 def test_a_label_map_is_for_values_of_the_source_alone(tmp_path: Path) -> None:
     image = write(tmp_path / "ct.nii.gz", IMAGE, grid())
     for value, name in enumerate(("core", "rim"), start=1):
-        write(tmp_path / "masks" / f"{name}.nii.gz", (LABEL == value).astype(np.uint8), grid())
+        write(tmp_path / "masks" / f"{name}.nii.gz", np.isin(LABEL, value).astype(np.uint8), grid())
     data = DataSettings(channels={"ct": "ct"}, labels={"core": 1, "rim": 2}, label_map={1: 2, 2: 1})
     found = take_in({"ct": image}, tmp_path / "masks", data, ConvertSettings())
     assert np.array_equal(found.label.data[0], np.where(LABEL < 3, LABEL, 0))

@@ -64,7 +64,9 @@ OTHER = {
         cache_gb=0.5,
     ),
     "predict": PredictSettings(overlap=0.25, mirror=True, windows=3, precision="fp32", device="cuda"),
-    "evaluate": EvaluateSettings(nsd_tolerance_mm=2.5, resamples=10, confidence=0.9),
+    "evaluate": EvaluateSettings(
+        nsd_tolerance_mm={"core, left": 0.5, "2": 3}, lesion="brats2023-met", resamples=10, confidence=0.9
+    ),
     "summarize": EvaluateSettings(nsd_tolerance_mm=3, resamples=11, confidence=0.5),
     "resample": ResampleSettings(order=1, locations=5),
     "convert": ConvertSettings(tolerance_mm=1e-06),

@@ -106,7 +106,7 @@ def test_numbers_have_three_decimals(value, text):
 
 @pytest.mark.parametrize(
     ("metric", "unit", "title"),
-    [("dice", "ratio", "Dice"), ("hd95", "mm", "HD95 (mm)"), ("lesion_f1", "", "lesion f1")],
+    [("dice", "ratio", "Dice"), ("hd95", "mm", "HD95 (mm)"), ("boundary_iou", "", "boundary iou")],
 )
 def test_metrics_have_titles_with_units(metric, unit, title):
     assert metric_title(metric, unit) == title

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from segmake.errors import GeometryError
+from segmake.errors import ConfigError, GeometryError
+from segmake.metrics.lesions import RULES, lesion_wise
+from segmake.metrics.pair import panoptic_quality
 from segmake.metrics.policy import Status
-from segmake.metrics.score import METRICS, score_case
+from segmake.metrics.score import LESION_METRICS, METRICS, label_values, score_case
 from segmake.metrics.surface import hd_mm, nsd, surface_distances
 
 SPACING = (1.0, 2.0, 0.5)
@@ -129,6 +131,76 @@ def test_cropping_changes_nothing(truth):
     margin = ((9, 4), (0, 7), (5, 5))
     small, large = scores_of(prediction, truth), scores_of(np.pad(prediction, margin), np.pad(truth, margin))
     assert all(small[key].value == large[key].value for key in small if small[key].status is Status.OK)
+
+
+def test_each_label_and_region_has_its_own_tolerance(truth):
+    tolerances = {"core": 0.4, "edema": 1.0, "whole": 2.0, "rare": 3.0}
+    prediction = np.roll(truth, 1, 0)
+    found = {
+        s.label: s.value
+        for s in score_case(prediction, truth, SPACING, TARGETS, tolerances)
+        if s.metric == "nsd"
+    }
+    for label, tolerance_mm in tolerances.items():
+        alone = score_case(prediction, truth, SPACING, {label: TARGETS[label]}, tolerance_mm)
+        assert found[label] == next(score.value for score in alone if score.metric == "nsd")
+    assert found["core"] < found["whole"] == 1.0
+    with pytest.raises(ConfigError, match="has a value for core and none for 'edema'"):
+        score_case(truth, truth, SPACING, TARGETS, {"core": 1.0})
+
+
+def test_lesions_are_scored_by_a_rule_alone(truth):
+    prediction = np.roll(truth, 1, 0)
+    prediction[0, 0, 0] = prediction[0, 0, 5] = 1
+    found = score_case(prediction, truth, SPACING, {"core": [1]}, 1.0, RULES["brats2023"])
+    assert [score.metric for score in found] == [*METRICS, *LESION_METRICS]
+    values = {score.metric: (score.value, score.unit) for score in found}
+    masks = prediction == 1, truth == 1
+    expected = lesion_wise(*masks, SPACING, RULES["brats2023"])
+    assert values["lesion_wise_dice"] == (pytest.approx(expected.lesion_wise_dice), "ratio")
+    assert values["lesion_wise_hd95"] == (pytest.approx(expected.lesion_wise_hd95_mm), "mm")
+    assert values["lesion_false_positives"] == (2.0, "count")
+    assert values["scored_lesions"] == (1.0, "count")
+    assert values["lesion_f1"] == (2 / 4, "ratio")
+    assert values["lesion_sensitivity"] == (1.0, "ratio")
+    assert values["panoptic_quality"] == (pytest.approx(panoptic_quality(*masks)), "ratio")
+
+
+def test_a_missed_lesion_that_is_too_small_to_score_is_right_by_lesion_and_wrong_by_voxel(truth):
+    small = np.zeros_like(truth)
+    small[2:4, 2:4, 2:4] = 1
+    found = {
+        score.metric: score
+        for score in score_case(np.zeros_like(truth), small, SPACING, {"core": [1]}, 1.0, RULES["brats2023"])
+    }
+    assert (found["dice"].value, found["dice"].status) == (0.0, "missed")
+    assert (found["lesion_wise_dice"].value, found["lesion_wise_dice"].status) == (1.0, "both_empty")
+    assert (found["panoptic_quality"].value, found["panoptic_quality"].status) == (0.0, "missed")
+
+
+def test_a_map_stored_x_fastest_scores_the_same(truth):
+    prediction = np.roll(truth, (1, 1), (0, 2))
+    found, same = (
+        [
+            s.value
+            for s in score_case(order(prediction), order(truth), SPACING, TARGETS, 1.0, RULES["overlap"])
+        ]
+        for order in (np.ascontiguousarray, np.asfortranarray)
+    )
+    assert same == pytest.approx(found, rel=1e-9)
+
+
+def test_values_above_255_and_absent_ones(truth):
+    labels = np.where(truth == 1, 300, 0)
+    found = scores_of(labels, labels, {"far": [300], "small": [44], "both": [300, 44]})
+    assert [found[name, "dice"].status for name in ("far", "small", "both")] == ["ok", "both_empty", "ok"]
+    found = scores_of(truth, truth, {"far": [300]})
+    assert found["far", "dice"].status == "both_empty"
+
+
+def test_the_values_of_label_maps(truth):
+    assert label_values(truth, np.full_like(truth, 300), np.zeros_like(truth)) == [1, 2, 300]
+    assert label_values(np.zeros_like(truth)) == []
 
 
 def test_label_maps_on_two_grids_are_refused(truth):

@@ -23,7 +23,7 @@ from segmake.plan import Plan
 from segmake.tables import Row
 from segmake.volume.volume import Array
 
-NOT_SCORES = ("truth_ml", "prediction_ml")
+NOT_SCORES = ("truth_ml", "prediction_ml", "scored_lesions")
 """Metrics that say how large something is, not how good."""
 
 

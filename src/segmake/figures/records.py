@@ -29,6 +29,12 @@ METRICS: dict[str, tuple[str, Better]] = {
     "assd": ("ASSD", "lower"),
     "precision": ("Precision", "higher"),
     "recall": ("Recall", "higher"),
+    "lesion_wise_dice": ("Lesion-wise Dice", "higher"),
+    "lesion_wise_hd95": ("Lesion-wise HD95", "lower"),
+    "lesion_f1": ("Lesion F1", "higher"),
+    "lesion_sensitivity": ("Lesion sensitivity", "higher"),
+    "lesion_false_positives": ("False positives", "lower"),
+    "panoptic_quality": ("Panoptic quality", "higher"),
 }
 """Metric -> name in figures and tables, and which way is better."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -39,8 +39,8 @@ def long_rows(case: str, scores: Iterable[Score], filed: Mapping[str, str]) -> l
 
 def complete(
     found: Mapping[str, list[Row]], tolerance_mm: Tolerance, rule: LesionRule | None
-) -> Iterator[Row]:
-    """Rows of all cases, each with every label that occurs in any of them.
+) -> dict[str, list[Row]]:
+    """Give each case every label that occurs in any of them.
 
     A label that neither the prediction nor the truth of a case has was rightly left empty there, and counts
     so: else a label's mean would be over the cases that have it or wrongly found it alone.
@@ -52,12 +52,11 @@ def complete(
     """
     values = sorted({int(row["label"]) for rows in found.values() for row in rows})
     nothing = np.zeros((1, 1, 1), dtype=np.uint8)
+    completed = {}
     for case, rows in found.items():
-        own: dict[int, list[Row]] = {value: [] for value in values}
-        for row in rows:
-            own[int(row["label"])].append(row)
-        for value in values:
-            target = {str(value): [value]}
-            yield from own[value] or long_rows(
-                case, score_case(nothing, nothing, (1, 1, 1), target, tolerance_mm, rule), {}
-            )
+        has = {int(row["label"]) for row in rows}
+        absent = {str(value): [value] for value in values if value not in has}
+        scores = score_case(nothing, nothing, (1, 1, 1), absent, tolerance_mm, rule) if absent else []
+        every = [*rows, *long_rows(case, scores, {})]
+        completed[case] = sorted(every, key=lambda row: int(row["label"]))  # keeps the order of metrics
+    return completed

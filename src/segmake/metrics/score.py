@@ -61,6 +61,8 @@ def score_case(
     tolerances = {name: tolerance_of(name, tolerance_mm) for name in targets}
     diagonal_mm = dist((0, 0, 0), [n * mm for n, mm in zip(truth.shape, spacing_mm, strict=True)])
     rule = rule and with_penalty(rule, truth.shape, spacing_mm)
+    if prediction.flags.f_contiguous and truth.flags.f_contiguous:  # x fastest, as files have it
+        prediction, truth, spacing_mm = prediction.T, truth.T, spacing_mm[::-1]
     box = joint_box(prediction, truth)
     found, true = _narrow(prediction[box]), _narrow(truth[box])
     scores: list[Score] = []

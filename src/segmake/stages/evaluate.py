@@ -12,14 +12,16 @@ makes  one table: case, label, metric, value, unit, status
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from segmake.dataset.folders import Pairing, pair_folders
-from segmake.errors import CasesFailed, ConfigError, GeometryError
+from segmake.errors import CasesFailed, ConfigError, GeometryError, InputError, SegmakeError
 from segmake.jobs import EvaluateJob
 from segmake.ledger import Item, Outcome, Shard
 from segmake.metrics.lesions import RULES, LesionRule
@@ -28,13 +30,16 @@ from segmake.metrics.rows import COLUMNS, complete, long_rows
 from segmake.metrics.score import Score, Tolerance, label_values, score_case
 from segmake.metrics.summary import rounded
 from segmake.plan import Plan
-from segmake.tables import Row, check_table_format, read_cases, read_table, write_scores, write_table
+from segmake.progress import tell, track
+from segmake.tables import Row, check_table_format, read_cases, write_scores, write_table
 from segmake.volume.geometry import grid_distance_mm, to_canonical
 from segmake.volume.labels import as_labels
 from segmake.volume.read import read_volume
 from segmake.volume.volume import Volume
 
 log = logging.getLogger("segmake")
+Scored = tuple[str, list[Row], str]
+"""Case, its rows, and why there are none."""
 
 VERSION = 2
 GRID_TOLERANCE_MM = 1e-2
@@ -79,16 +84,87 @@ def run(job: EvaluateJob) -> None:
     elif job.table and job.predictions and job.plan:
         plan = Plan.load(job.plan)
         targets = _targets(job, plan.labels, plan.regions)
-        _shard(job, targets, job.output, job.on_error).run(
-            _items(job.table, job.predictions), partial(score_pair, targets=targets)
+        shard = Shard(
+            stage="evaluate",
+            version=VERSION,
+            table=job.output,
+            settings=asdict(targets),
+            threads=job.threads,
+            on_error=job.on_error,
+        )
+        shard.run(_items(job.table, job.predictions), partial(score_item, targets=targets))
+
+
+def score_item(item: Item, scratch: Path, targets: Targets) -> Outcome:
+    """Score one case and write its rows; the work the ledger does."""
+    pair: Pair = item.payload
+    scores = _score(item.case, pair, targets)
+    name = f"{item.case}.tsv"
+    write_table(scratch / name, long_rows(item.case, scores, pair.filed))
+    return Outcome(name, _columns(pair, scores, targets))
+
+
+def score_files(entry: tuple[str, tuple[Path, Path]], targets: Targets) -> Scored:
+    """Score (case, (prediction, truth)): its rows, or the reason why there are none."""
+    case, files = entry
+    try:
+        return case, long_rows(case, _score(case, Pair(*files), targets), {}), ""
+    except Exception as error:
+        log.debug("evaluate %s", case, exc_info=True)
+        return case, [], str(error) if isinstance(error, SegmakeError) else f"{type(error).__name__}: {error}"
+
+
+def _score_folders(job: EvaluateJob, pairing: Pairing) -> None:
+    """Score all pairs and write one table; what could not be scored has a row there and is named."""
+    check_table_format(job.output)
+    targets = _targets(job, job.labels, job.regions)
+    found: dict[str, list[Row]] = {}
+    lost = dict.fromkeys(pairing.no_prediction, "it has no prediction")
+    for case, rows, reason in _each(pairing, partial(score_files, targets=targets), job.threads):
+        if reason:
+            lost[case] = reason
+            log.error("evaluate %s failed: %s", case, reason)
+        else:
+            found[case] = rows
+    for case in pairing.no_truth:
+        log.warning("evaluate leaves out %s: it has no truth", case)
+    if not targets.labels and not targets.regions:
+        found = complete(found, targets.tolerance_mm, targets.rule)
+    fates = dict.fromkeys(lost, "failed") | dict.fromkeys(pairing.no_prediction, "no_prediction")
+    fates |= dict.fromkeys(pairing.no_truth, "no_truth")
+    empty = {case: [dict.fromkeys(COLUMNS, "") | {"case": case, "status": fates[case]}] for case in fates}
+    every = found | empty
+    write_scores(job.output, [row for case in sorted(every) for row in every[case]], COLUMNS)
+    tell("evaluate wrote %d cases to %s", len(found), job.output)
+    if lost and job.on_error == "stop":
+        reasons = "; ".join(f"{case}: {lost[case]}" for case in sorted(lost)[:5])
+        raise CasesFailed(
+            f"evaluate: {len(lost)} of {len(found) + len(lost)} cases have no score ({reasons}); the scores "
+            f"of the rest are in {job.output}. Mend them and run again, or set on_error: exclude"
         )
 
 
-def score_pair(item: Item, scratch: Path, targets: Targets) -> Outcome:
-    """Score one case and write its rows; the work the ledger does."""
-    pair: Pair = item.payload
-    prediction, truth = _on_one_grid(item.case, pair)
-    scores = score_case(
+def _each(
+    pairing: Pairing, work: Callable[[tuple[str, tuple[Path, Path]]], Scored], threads: int
+) -> Iterator[Scored]:
+    """Do all pairs, in a pool of processes when there are several threads."""
+    entries = list(pairing.pairs.items())
+    if threads == 1 or len(entries) == 1:
+        yield from track(map(work, entries), len(entries), "evaluate")
+        return
+    try:
+        with ProcessPoolExecutor(threads, get_context("fork")) as pool:
+            done = pool.map(work, entries, chunksize=max(1, min(16, len(entries) // (4 * threads))))
+            yield from track(done, len(entries), "evaluate")
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a process of evaluate was killed, perhaps for lack of memory; give it more, or fewer --threads"
+        ) from error
+
+
+def _score(case: str, pair: Pair, targets: Targets) -> list[Score]:
+    prediction, truth = _on_one_grid(case, pair)
+    return score_case(
         prediction.data[0],
         truth.data[0],
         truth.spacing_mm,
@@ -96,38 +172,6 @@ def score_pair(item: Item, scratch: Path, targets: Targets) -> Outcome:
         targets.tolerance_mm,
         targets.rule,
     )
-    name = f"{item.case}.tsv"
-    write_table(scratch / name, long_rows(item.case, scores, pair.filed))
-    return Outcome(name, _columns(pair, scores, targets) if pair.filed else {})
-
-
-def _score_folders(job: EvaluateJob, pairing: Pairing) -> None:
-    """Score all pairs and write one table; what could not be scored has a row there and is named."""
-    check_table_format(job.output)
-    targets = _targets(job, job.labels, job.regions)
-    items = [Item(case, (), Pair(*paths)) for case, paths in pairing.pairs.items()]
-    with TemporaryDirectory() as scratch:
-        shard = _shard(job, targets, Path(scratch) / "cases.tsv", "exclude")
-        done = shard.run(items, partial(score_pair, targets=targets))
-        found = {row["case"]: read_table(Path(scratch) / row["path"]) for row in done if row["path"]}
-    if targets.labels or targets.regions:
-        rows = [row for case in found.values() for row in case]
-    else:
-        rows = list(complete(found, targets.tolerance_mm, targets.rule))
-    lost = {row["case"]: row["reason"] for row in done if not row["path"]}
-    fates = dict.fromkeys(lost, "failed") | dict.fromkeys(pairing.no_prediction, "no_prediction")
-    fates |= dict.fromkeys(pairing.no_truth, "no_truth")
-    rows += [dict.fromkeys(COLUMNS, "") | {"case": case, "status": fate} for case, fate in fates.items()]
-    write_scores(job.output, sorted(rows, key=lambda row: row["case"]), COLUMNS)
-    for case in pairing.no_truth:
-        log.warning("evaluate leaves out %s: it has no truth", case)
-    lost |= dict.fromkeys(pairing.no_prediction, "it has no prediction")
-    if lost and job.on_error == "stop":
-        reasons = "; ".join(f"{case}: {reason}" for case, reason in list(lost.items())[:5])
-        raise CasesFailed(
-            f"evaluate: {len(lost)} of {len(found) + len(lost)} cases have no score ({reasons}); the scores "
-            f"of the rest are in {job.output}. Mend them and run again, or set on_error: exclude"
-        )
 
 
 def _targets(job: EvaluateJob, labels: Mapping[str, int], regions: Mapping[str, list[int]]) -> Targets:
@@ -144,17 +188,6 @@ def _targets(job: EvaluateJob, labels: Mapping[str, int], regions: Mapping[str, 
             f"nsd_tolerance_mm is one number, or names all of {', '.join(known)}; got {', '.join(named)}"
         )
     return targets
-
-
-def _shard(job: EvaluateJob, targets: Targets, table: Path, on_error: str) -> Shard:
-    return Shard(
-        stage="evaluate",
-        version=VERSION,
-        table=table,
-        settings=asdict(targets),
-        threads=job.threads,
-        on_error=on_error,
-    )
 
 
 def _items(table: Path, predictions: Path) -> list[Item]:

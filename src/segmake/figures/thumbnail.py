@@ -98,7 +98,7 @@ def fit_labels(plane: Array, across: int, up: int) -> Array:
 
 def _face(data: Array, axis: int, index: int) -> Array:
     """A slice of [X, Y, Z] as rows and columns, seen radiologically: superior or anterior up."""
-    face: Array = np.take(data, index, axis)[::-1, ::-1].T
+    face: Array = data[(slice(None),) * axis + (index,)][::-1, ::-1].T  # a view: np.take copies the volume
     return face
 
 

@@ -275,6 +275,9 @@ def test_a_folder_as_people_hand_it_over(tmp_path, shared_data, caplog):
     assert "copy of another case's label, hippocampus_011.nii.gz" in lost["hippocampus_010"]
     assert "label hippocampus_281.nii.gz has no image" in lost["hippocampus_281"]
     assert (rows["hippocampus_118"]["split"], rows["hippocampus_118"]["label"]) == ("new", "")
+    assert rows["hippocampus_118"]["warnings"].endswith(
+        "it has no label map, so it is predicted and not learnt from"
+    )
     assert any("no label" in line and "hippocampus_118" in line for line in caplog.messages)
 
 

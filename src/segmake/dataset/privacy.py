@@ -73,7 +73,7 @@ def pseudonymise(cases: Sequence[Case], key_file: Path) -> list[Case]:
             case,
             name=pseudonym(key, "case", case.name),
             group=pseudonym(key, "subject", case.group or case.name),
-            extra={},
+            extra={name: text for name, text in case.extra.items() if name == "remark"},
             private=tuple(sorted({case.name, case.group} | (own - shared))),
         )
         for case, own in zip(cases, words, strict=True)

@@ -66,7 +66,9 @@ def _convert(item: Item, scratch: Path, job: ConvertJob) -> Outcome:
     columns: dict[str, object] = dict(_columns(case))
     columns |= {"label": "" if taken.label is None else f"{case.name}_label.nii.gz"}
     columns |= _passport_columns(taken, job)
-    columns |= {f"{kind}s": item.veil(taken.told(kind)) for kind in ("repair", "warning")}
+    remarks = (taken.told("warning"), case.extra.get("remark", ""))  # the latter: of the layout
+    columns |= {"repairs": item.veil(taken.told("repair"))}
+    columns |= {"warnings": item.veil("; ".join(filter(None, remarks)))}
     details = {
         "source_shape": list(taken.shape),
         "source_affine": taken.affine.tolist(),

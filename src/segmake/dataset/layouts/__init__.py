@@ -144,5 +144,11 @@ def _without_label(cases: list[Case]) -> list[Case]:
         log.warning(
             "%d cases have no label and are taken as new, to be predicted: %s", len(lacking), some(lacking)
         )
+    remark = {"remark": "it has no label map, so it is predicted and not learnt from"}
+    if not any(case.label for case in cases):
+        remark = {}  # a folder of scans to predict: nothing to wonder about
     taken = set(lacking)
-    return [replace(case, split="new") if case.name in taken else case for case in cases]
+    return [
+        replace(case, split="new", extra={**case.extra, **remark}) if case.name in taken else case
+        for case in cases
+    ]

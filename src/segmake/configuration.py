@@ -43,13 +43,15 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
 
 
 def train_settings(settings: Settings, folds: int) -> dict[str, TrainSettings]:
-    """Train settings of every model; one that names no folds trains all of the plan's.
+    """Train settings of every model, with the plan's folds and the configuration's seed where it names none.
 
     Raises:
         ConfigError: a model names a fold that the plan does not have.
     """
     models = {name: model_settings(settings, name) for name in settings.models}
     for name, model in models.items():
+        if "seed" not in model.model_fields_set:
+            model = models[name] = model.model_copy(update={"seed": settings.seed})
         if "folds" not in model.model_fields_set:
             models[name] = model.model_copy(update={"folds": list(range(folds))})
         elif max(model.folds) >= folds:
@@ -58,6 +60,14 @@ def train_settings(settings: Settings, folds: int) -> dict[str, TrainSettings]:
                 f"{folds - 1}; change train.folds or plan.folds"
             )
     return models
+
+
+def replicates(models: Mapping[str, TrainSettings]) -> list[list[str]]:
+    """Groups of models that differ by nothing but their seed."""
+    groups: dict[str, list[str]] = {}
+    for name, model in models.items():
+        groups.setdefault(model.model_dump_json(exclude={"seed"}), []).append(name)
+    return [names for names in groups.values() if len(names) > 1]
 
 
 def model_settings(settings: Settings, model: str) -> TrainSettings:
@@ -124,6 +134,8 @@ def flags(settings: BaseModel, *, leave_out: Collection[str] = ()) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", exclude_unset=True)
     if isinstance(value, dict | list | tuple):
         return json.dumps(value, separators=(",", ":"))
     return str(value)

@@ -5,6 +5,7 @@ config/README.md and config/schema.json come from the settings, workflow/envs/se
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sys
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from segmake.recipe import PRESETS, AugmentSettings
 from segmake.settings import Settings
 from segmake.tables import write_text
 
@@ -68,6 +70,20 @@ def _sections() -> Iterator[str]:
     for name, model in sections.items():
         if model is not None:
             yield f"\n## {name}\n\n{(model.__doc__ or '').strip()}\n\n" + _table(model.model_fields)
+            if name == "train":
+                yield from _augmentation()
+
+
+def _augmentation() -> Iterator[str]:
+    """The group of keys that train.augment takes, and its presets."""
+    about = inspect.getdoc(AugmentSettings)
+    yield f"\n### train.augment\n\n{about}\n\n" + _table(AugmentSettings.model_fields)
+    yield "\n" + "".join(f"- `{name}`: {_preset(values)}\n" for name, values in PRESETS.items())
+
+
+def _preset(values: dict[str, Any]) -> str:
+    """What a preset changes."""
+    return ", ".join(f"{key} {_plain(value)}" for key, value in values.items()) or "the numbers above"
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
@@ -85,6 +101,8 @@ def _table(fields: dict[str, FieldInfo]) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, AugmentSettings):
+        return value.preset
     if isinstance(value, Path):
         return str(value)
     return json.dumps(value) if not isinstance(value, str) else value
@@ -105,6 +123,8 @@ def kind_name(kind: Any) -> str:
         return f"list of {len(inner)} {_plural(kind_name(inner[0]))}"
     if origin is list:
         return f"list of {_plural(kind_name(inner[0]))}"
+    if kind is AugmentSettings:
+        return "preset or mapping"
     words = {int: "integer", float: "number", bool: "true or false", str: "text", Path: "path"}
     return {NoneType: "null", Any: "anything"}.get(kind) or words.get(kind) or re.sub(r"\W+", " ", str(kind))
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, NonNegativeFloat, model_validator
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    NonNegativeFloat,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from segmake.section import Section
 
@@ -99,6 +107,13 @@ class AugmentSettings(Section):
     """Chance of a smooth multiplicative field on a channel of modality mr, as coils make it."""
     bias_strength: NonNegativeFloat = 0.4
     """Largest logarithm of that field."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Let editors take a preset's name too."""
+        return {"anyOf": [{"enum": list(PRESETS)}, handler(core_schema)]}
 
     @model_validator(mode="wrap")
     @classmethod

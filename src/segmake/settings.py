@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from segmake.recipe import AugmentSettings
 from segmake.section import Section
 
 Modality = Literal["ct", "mr", "pet", "xray", "other"]
@@ -170,13 +171,23 @@ class TrainSettings(Section):
     steps: PositiveInt = 2000
     """Optimiser steps; the schedule anneals over them."""
     minutes: PositiveFloat | None = None
-    """Stop after this many minutes instead (the schedule anneals to fit; the steps done are recorded)."""
-    lr: PositiveFloat = 3e-3
-    """Peak learning rate."""
-    weight_decay: NonNegativeFloat = 1e-2
-    """Decoupled weight decay (AdamW)."""
+    """Stop after this many minutes instead (the schedule anneals to fit; `replay` repeats such a run)."""
+    replay: Path | None = None
+    """Repeat an earlier run, its steps and learning rates: its workdir (for the command line its model.pt)."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """sgd has Nesterov momentum."""
+    momentum: NonNegativeFloat = Field(0.99, lt=1)
+    """Momentum of sgd."""
+    lr: PositiveFloat | None = None
+    """Peak learning rate; where not set 3e-3 for adamw, 1e-2 for sgd."""
+    weight_decay: NonNegativeFloat | None = None
+    """Weight decay; where not set 1e-2 for adamw (decoupled), 3e-5 for sgd."""
+    schedule: Literal["cosine", "poly"] = "cosine"
+    """How the learning rate falls to zero after warming up; poly has power 0.9."""
     warmup: NonNegativeFloat = Field(0.02, lt=1)
     """Fraction of the budget spent warming the learning rate up."""
+    accumulate: PositiveInt = 1
+    """Parts a batch is computed in, one after the other, to save memory; losses are averaged over them."""
     clip: PositiveFloat = 1.0
     """Largest gradient norm."""
     ema: NonNegativeFloat = Field(0.99, lt=1)
@@ -189,12 +200,25 @@ class TrainSettings(Section):
     """Dice loss over the patches of a batch together instead of each patch by itself."""
     flip: list[Axis] = ["x"]
     """Axes that augmentation and test-time mirroring may flip. Grids are RAS+: x swaps left and right."""
+    augment: AugmentSettings = AugmentSettings()
+    """How strongly patches are changed: none, light, default or strong, or the keys of `train.augment`."""
+    init_from: Path | None = None
+    """Start from the weights of a model.pt, MONAI bundle (folder or zip) or state dict, as far as they fit."""
+    freeze: Literal["none", "encoder"] = "none"
+    """Which part of the network keeps the weights it starts with."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast where the hardware has it."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Compile the network (torch.compile); auto: where the run is long enough to earn the time back."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: CUDA when there is one."""
+    mlflow: str | None = None
+    """Address of an MLflow server that is told the course of training (extra `mlflow`)."""
     checkpoint_minutes: PositiveFloat = 2.0
     """Time between rolling checkpoints."""
+    seed: NonNegativeInt = 0
+    """Seed of everything random in training; the `seed` at the top where this is not set. Models that differ
+    by their seed alone measure its noise (`evaluate/comparison.tsv`)."""
     cache_gb: NonNegativeFloat = 4.0
     """Training arrays up to this size are held in memory; larger ones are read from disk patch by patch."""
 
@@ -226,7 +250,11 @@ class EvaluateSettings(Section):
     resamples: PositiveInt = 2000
     """Bootstrap resamples of patients for the confidence intervals."""
     confidence: PositiveFloat = Field(0.95, lt=1)
-    """Coverage of the confidence intervals."""
+    """Coverage of the confidence intervals; tests between models use what is left as their level."""
+    permutations: PositiveInt = 10_000
+    """Sign patterns drawn for the paired permutation test (all of them up to 15 patients)."""
+    subgroups: list[str] = ["site", "size"]
+    """Scores of parts of the cases: columns of the case sheet, and `size` (thirds by true volume)."""
 
 
 class ReportSettings(Section):

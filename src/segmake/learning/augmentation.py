@@ -1,54 +1,57 @@
 """Augmentation of a batch on the training device: draw the parameters, then apply them.
 
-One affine (rotation, scaling and flips together) and one resampling per patch; then intensities. The set
-follows nnU-Net (Isensee et al., Nature Methods 2021, supplement 4) with its probabilities as defaults.
+One resampling per patch (rotation, scaling, flips and deformation together); then intensities. The set
+follows nnU-Net (Isensee et al., Nature Methods 2021, supplement 4); `segmake.recipe` says how strongly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  the name torch's own documentation uses
 from torch import Tensor
 
-from segmake.plan import Spacing, Triple
+from segmake.learning import intensities as change
+from segmake.learning.splines import BEYOND, spread
+from segmake.plan import Plan, Spacing, Triple
+from segmake.recipe import AugmentSettings
+from segmake.settings import TrainSettings
 from segmake.volume.volume import Array
 
 FLAT = 3.0
 """An axis this many times coarser (or a patch this many times shorter) is not mixed with the others."""
+ELASTIC_CELLS = 4
+"""Cells of a deformation along the longest axis."""
+BIAS_CELLS = 2
+"""Cells of a bias field along each axis: coils change an image slowly."""
+INVERTED = 0.25
+"""Share of the gamma curves that bend the inverted image."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How often and how strongly. Probabilities are per patch (intensities: per channel)."""
+    """What may happen to a patch. flip: axes that may be mirrored; mr: channels that a coil may shade."""
 
+    strength: AugmentSettings = field(default_factory=AugmentSettings)
     flip: tuple[int, ...] = (0, 1, 2)
-    rotate: float = 0.3
-    degrees: float = 30.0
-    scale: float = 0.3
-    scale_range: tuple[float, float] = (0.7, 1.4)
-    noise: float = 0.15
-    noise_std: float = 0.3
-    brightness: float = 0.15
-    brightness_range: tuple[float, float] = (0.75, 1.25)
-    contrast: float = 0.15
-    contrast_range: tuple[float, float] = (0.75, 1.25)
-    blur: float = 0.1
-    blur_sigma: tuple[float, float] = (0.5, 1.0)
-    low_resolution: float = 0.15
-    zoom_range: tuple[float, float] = (0.5, 1.0)
-    gamma: float = 0.2
-    gamma_range: tuple[float, float] = (0.7, 1.5)
+    mr: tuple[bool, ...] = ()
+
+    @classmethod
+    def of(cls, settings: TrainSettings, plan: Plan) -> Recipe:
+        """Recipe of a training run."""
+        axes = tuple("xyz".index(axis) for axis in settings.flip)
+        return cls(settings.augment, axes, tuple(modality == "mr" for modality in plan.channels.values()))
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What happens to one batch. Neutral values (0, 1, identity) leave a patch as it is.
+    """What happens to one batch. Neutral values (0, 1, identity, None) leave a patch as it is.
 
-    matrix: [B, 3, 3] from output to input millimetres; the rest [B, C].
+    matrix: [B, 3, 3] from output to input millimetres; elastic: control points in mm [B, 3, ...]; bias:
+    control points of the field's logarithm [B, C, ...]; the rest [B, C].
     """
 
     matrix: Array
@@ -60,6 +63,8 @@ class Parameters:
     zoom: Array
     gamma: Array
     inverted: Array
+    elastic: Array | None = None
+    bias: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,8 @@ class Grid:
 
 def draw(recipe: Recipe, grid: Grid, shape: tuple[int, int], random: np.random.Generator) -> Parameters:
     """Draw the parameters of a batch of `shape` (patches, channels)."""
+    strength = recipe.strength
+    for_elastic, for_bias = random.spawn(2)  # streams of their own: what is off changes nothing else
 
     def sometimes(probability: float, span: Sequence[float], neutral: float) -> Array:
         values = random.uniform(span[0], span[1], shape)
@@ -92,61 +99,87 @@ def draw(recipe: Recipe, grid: Grid, shape: tuple[int, int], random: np.random.G
 
     return Parameters(
         matrix=np.stack([_matrix(recipe, grid, random) for _ in range(shape[0])]),
-        noise_std=sometimes(recipe.noise, (0, recipe.noise_std), 0),
+        noise_std=sometimes(strength.noise, (0, strength.noise_std), 0),
         noise_seed=int(random.integers(2**62)),
-        brightness=sometimes(recipe.brightness, recipe.brightness_range, 1),
-        contrast=sometimes(recipe.contrast, recipe.contrast_range, 1),
-        blur_sigma=sometimes(recipe.blur, recipe.blur_sigma, 0),
-        zoom=sometimes(recipe.low_resolution, recipe.zoom_range, 1),
-        gamma=sometimes(recipe.gamma, recipe.gamma_range, 1),
-        inverted=random.random(shape) < 0.25,
+        brightness=sometimes(strength.brightness, strength.brightness_range, 1),
+        contrast=sometimes(strength.contrast, strength.contrast_range, 1),
+        blur_sigma=sometimes(strength.blur, strength.blur_sigma, 0),
+        zoom=sometimes(strength.low_resolution, strength.zoom_range, 1),
+        gamma=sometimes(strength.gamma, strength.gamma_range, 1),
+        inverted=random.random(shape) < INVERTED,
+        elastic=_elastic(strength, grid, shape[0], for_elastic),
+        bias=_bias(recipe, shape, for_bias),
     )
 
 
 def apply(images: Tensor, labels: Tensor, grid: Grid, parameters: Parameters) -> tuple[Tensor, Tensor]:
     """Apply parameters to images [B, C, ...] and labels [B, ...]; the patches get the grid's size."""
-    images, labels = warp(images, labels, grid, parameters.matrix)
+    images, labels = warp(images, labels, grid, parameters.matrix, parameters.elastic)
     return intensities(images, parameters), labels
 
 
-def warp(images: Tensor, labels: Tensor, grid: Grid, matrix: Array) -> tuple[Tensor, Tensor]:
+def warp(
+    images: Tensor, labels: Tensor, grid: Grid, matrix: Array, elastic: Array | None = None
+) -> tuple[Tensor, Tensor]:
     """Resample images (linear) and labels (nearest) round the centre of the patch; outside is zero."""
     spacing, patch = np.array(grid.spacing_mm), np.array(grid.patch)
-    source = np.array(images.shape[2:])
-    theta = (2 / source / spacing)[:, None] * matrix * (spacing * patch / 2)
+    to_source = (2 / np.array(images.shape[2:]) / spacing)[:, None] * matrix
     # torch counts the coordinates of a grid from the last axis to the first
-    theta = np.concatenate([theta[:, ::-1, ::-1], np.zeros((len(theta), 3, 1))], axis=2)
+    theta = (to_source * (spacing * patch / 2))[:, ::-1, ::-1]
+    theta = np.concatenate([theta, np.zeros((len(theta), 3, 1))], axis=2)
     points = F.affine_grid(
         torch.from_numpy(theta).to(images), [len(theta), 1, *grid.patch], align_corners=False
     )
+    if elastic is not None:
+        moved_mm = spread(elastic, grid.patch, images)
+        turned = torch.from_numpy(to_source[:, ::-1].copy()).to(images)
+        points = points + torch.einsum("nij,njxyz->nxyzi", turned, moved_mm)
     moved = F.grid_sample(images, points, mode="bilinear", align_corners=False)
     marks = F.grid_sample(labels[:, None].to(images), points, mode="nearest", align_corners=False)
     return moved, marks[:, 0].to(labels.dtype)
 
 
 def intensities(images: Tensor, parameters: Parameters) -> Tensor:
-    """Noise, blur, brightness, contrast, low resolution, gamma, in nnU-Net's order."""
-    noise = torch.Generator(images.device).manual_seed(parameters.noise_seed)
-    strength = _spread(parameters.noise_std, images)
+    """Bias field, then noise, blur, brightness, contrast, low resolution, gamma, in nnU-Net's order."""
+    images = images.clone()
+    if parameters.bias is not None:
+        _, _, x, y, z = images.shape
+        fields = spread(parameters.bias, (x, y, z), images).exp()
+        for b, c in np.argwhere(parameters.bias.any(axis=(2, 3, 4))):
+            images[b, c] = change.shade(images[b, c], fields[b, c])
     if parameters.noise_std.any():
-        images = images + strength * torch.randn(images.shape, generator=noise, device=images.device)
-    images = _each(images, parameters.blur_sigma, 0, _blur)
-    images = images * _spread(parameters.brightness, images)
-    mean = images.mean(dim=(2, 3, 4), keepdim=True)
-    images = (images - mean) * _spread(parameters.contrast, images) + mean
-    images = _each(images, parameters.zoom, 1, _coarsen)
-    sign = _spread(np.where(parameters.inverted, -1, 1), images)
-    return sign * _each(sign * images, parameters.gamma, 1, _gamma)
+        noise = torch.Generator(images.device).manual_seed(parameters.noise_seed)
+        strength = torch.from_numpy(parameters.noise_std).to(images)[:, :, None, None, None]
+        images += strength * torch.randn(images.shape, generator=noise, device=images.device)
+    for b, c in np.ndindex(*parameters.gamma.shape):
+        images[b, c] = _channel(images[b, c][None, None], parameters, (b, c))[0, 0]
+    return images
+
+
+def _channel(channel: Tensor, parameters: Parameters, at: tuple[int, int]) -> Tensor:
+    """One channel of one patch, changed by what is not neutral there."""
+    if parameters.blur_sigma[at] != 0:
+        channel = change.blur(channel, float(parameters.blur_sigma[at]))
+    if parameters.brightness[at] != 1:
+        channel = channel * float(parameters.brightness[at])
+    if parameters.contrast[at] != 1:
+        channel = change.stretch(channel, float(parameters.contrast[at]))
+    if parameters.zoom[at] != 1:
+        channel = change.coarsen(channel, float(parameters.zoom[at]))
+    if parameters.gamma[at] != 1:
+        sign = -1 if parameters.inverted[at] else 1
+        channel = sign * change.curve(sign * channel, float(parameters.gamma[at]))
+    return channel
 
 
 def _matrix(recipe: Recipe, grid: Grid, random: np.random.Generator) -> Array:
     """Rotation x scaling x flips in millimetres; rotates within the plane of a flat patch only."""
-    flat = grid.flat
-    rotates, scales = random.random() < recipe.rotate, random.random() < recipe.scale
-    angles = np.deg2rad(random.uniform(-recipe.degrees, recipe.degrees, 3)) * rotates
-    low, high = recipe.scale_range
+    flat, strength = grid.flat, recipe.strength
+    rotates, scales = random.random() < strength.rotate, random.random() < strength.scale
+    angles = np.deg2rad(random.uniform(-strength.degrees, strength.degrees, 3)) * rotates
+    low, high = strength.scale_range
     zoom = random.uniform(low, 1) if random.random() < 0.5 else random.uniform(1, high)
-    flips = random.random(3) < 0.5
+    flips = random.random(3) < strength.flip
     matrix = np.eye(3)
     for axis in range(3):
         if not flat or axis in flat:
@@ -165,43 +198,29 @@ def _rotation(axis: int, angle: float) -> Array:
     return matrix
 
 
-def _spread(values: Array, images: Tensor) -> Tensor:
-    """Shape [B, C] numbers to multiply [B, C, X, Y, Z] images."""
-    return torch.from_numpy(values).to(images)[:, :, None, None, None]
+def _elastic(
+    strength: AugmentSettings, grid: Grid, patches: int, random: np.random.Generator
+) -> Array | None:
+    """Control points in mm [patches, 3, ...]; nothing moves along a flat axis. None when no patch deforms."""
+    chosen = random.random(patches) < strength.elastic
+    if not chosen.any():
+        return None
+    extent = np.array(grid.patch) * np.array(grid.spacing_mm)
+    cells = np.maximum(1, np.round(ELASTIC_CELLS * extent / extent.max())).astype(int)
+    reach = strength.elastic_strength * extent / cells
+    reach[grid.flat] = 0
+    size = random.uniform(0, 1, patches) * chosen
+    unit = random.uniform(-1, 1, (patches, 3, *(cells + BEYOND)))
+    control: Array = unit * reach[:, None, None, None] * size[:, None, None, None, None]
+    return control
 
 
-def _each(images: Tensor, values: Array, neutral: float, change: Callable[[Tensor, float], Tensor]) -> Tensor:
-    """Change the channels whose value is not neutral; the caller's tensor stays as it is."""
-    chosen = np.argwhere(values != neutral)
-    if len(chosen) == 0:
-        return images
-    images = images.clone()
-    for b, c in chosen:
-        images[b, c] = change(images[b, c][None, None], float(values[b, c]))[0, 0]
-    return images
-
-
-def _blur(channel: Tensor, sigma: float) -> Tensor:
-    """Gaussian smoothing, one axis after the other; sigma in voxels."""
-    offsets = torch.arange(-3, 4, device=channel.device, dtype=channel.dtype)
-    weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    weights = weights / weights.sum()
-    for shape in ((7, 1, 1), (1, 7, 1), (1, 1, 7)):
-        pad = [size // 2 for size in reversed(shape) for _ in range(2)]
-        channel = F.conv3d(F.pad(channel, pad, mode="replicate"), weights.reshape(1, 1, *shape))
-    return channel
-
-
-def _coarsen(channel: Tensor, zoom: float) -> Tensor:
-    """Keep a fraction of the voxels along each axis, then enlarge again (low-resolution simulation)."""
-    size = [max(1, round(n * zoom)) for n in channel.shape[2:]]
-    small = F.interpolate(channel, size, mode="nearest-exact")
-    return F.interpolate(small, channel.shape[2:], mode="trilinear", align_corners=False)
-
-
-def _gamma(channel: Tensor, gamma: float) -> Tensor:
-    """Raise the channel's range to a power; its mean and standard deviation stay."""
-    low, high = channel.min(), channel.max()
-    curved = ((channel - low) / (high - low).clamp_min(1e-7)) ** gamma
-    scale = channel.std() / curved.std().clamp_min(1e-7)
-    return (curved - curved.mean()) * scale + channel.mean()
+def _bias(recipe: Recipe, shape: tuple[int, int], random: np.random.Generator) -> Array | None:
+    """Control points of log fields [B, C, ...], zero for channels left alone; None when all are."""
+    chosen = (random.random(shape) < recipe.strength.bias) & np.array(recipe.mr or [False], dtype=bool)
+    if not chosen.any():
+        return None
+    size = random.uniform(0, recipe.strength.bias_strength, shape) * chosen
+    unit = random.uniform(-1, 1, (*shape, *[BIAS_CELLS + BEYOND] * 3))
+    control: Array = unit * size[:, :, None, None, None]
+    return control

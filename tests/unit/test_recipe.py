@@ -1,0 +1,75 @@
+import pytest
+from pydantic import ValidationError
+
+from segmake.cli import parse
+from segmake.configuration import check, flags, load_settings, train_settings
+from segmake.errors import ConfigError
+from segmake.recipe import PRESETS, AugmentSettings
+from segmake.settings import TrainSettings
+
+
+def test_a_name_is_a_preset():
+    strong = AugmentSettings.model_validate("strong")
+    assert {name: getattr(strong, name) for name in PRESETS["strong"]} == PRESETS["strong"]
+    assert strong.noise_std == AugmentSettings().noise_std
+
+
+def test_keys_differ_from_the_preset():
+    made = AugmentSettings(preset="light", gamma=0.5)
+    assert (made.gamma, made.degrees, made.noise) == (0.5, 15, 0.15)
+
+
+def test_none_leaves_no_chance():
+    made = AugmentSettings.model_validate("none")
+    chances = [
+        name for name, field in AugmentSettings.model_fields.items() if "Chance" in str(field.description)
+    ]
+    assert len(chances) == 11
+    assert not any(getattr(made, name) for name in chances)
+
+
+@pytest.mark.parametrize(
+    "written", ["strong", {"preset": "light", "elastic": 0.3}, {"scale_range": (0.9, 1.1)}]
+)
+def test_flags_say_what_was_written_and_no_more(written):
+    settings = TrainSettings(augment=written)
+    words = flags(settings)
+    assert len(words[1]) < 45
+    job = parse(["train", "--tables", "a.tsv", "--plan", "p", "--output", "m.pt", *words]).train
+    assert job.augment == settings.augment
+
+
+def test_no_flag_for_the_default_by_any_name():
+    assert flags(TrainSettings(augment="default")) == flags(TrainSettings()) == []
+
+
+def test_a_model_overrides_the_whole_group():
+    settings = load_settings(
+        {"train": {"augment": {"elastic": 0.1}}, "models": {"a": {}, "b": {"augment": "none"}}}
+    )
+    models = train_settings(settings, 5)
+    assert (models["a"].augment.elastic, models["a"].augment.rotate) == (0.1, 0.3)
+    assert (models["b"].augment.elastic, models["b"].augment.rotate) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("stong", "augment.preset is 'stong'"),
+        ({"elastc": 1}, "unknown key 'augment.elastc'; did you mean 'elastic'"),
+        ({"elastic": 2}, "augment.elastic is 2: Input should be less than or equal to 1"),
+        ({"elastic_strength": 0.5}, "less than or equal to 0.4"),
+        ({"gamma_range": [2, 1]}, r"gamma_range is \[least, most\], got \[2, 1\]; swap them"),
+        ({"zoom_range": [0.5, 2]}, "zoom_range .* of at most 1"),
+        ({"scale_range": [1.1, 1.2]}, "scale_range holds 1"),
+        (7, "augment is 7"),
+    ],
+)
+def test_misfits_are_explained(wrong, said):
+    with pytest.raises(ConfigError, match=said):
+        check(TrainSettings, {"augment": wrong}, "train")
+
+
+def test_it_is_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        AugmentSettings().noise = 1

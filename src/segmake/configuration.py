@@ -7,6 +7,7 @@ check into one sentence.
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -43,23 +44,52 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
 
 
 def train_settings(settings: Settings, folds: int) -> dict[str, TrainSettings]:
-    """Train settings of every model, with the plan's folds and the configuration's seed where it names none.
+    """Train settings of every model that is trained, with the plan's folds and the configuration's seed.
+
+    A model with several seeds or numbers of cases stands here as several, see `expand`.
 
     Raises:
-        ConfigError: a model names a fold that the plan does not have.
+        ConfigError: a model names a fold that the plan does not have, or two would have the same name.
     """
-    models = {name: model_settings(settings, name) for name in settings.models}
-    for name, model in models.items():
+    found: dict[str, TrainSettings] = {}
+    for name in settings.models:
+        model = model_settings(settings, name)
         if "seed" not in model.model_fields_set:
-            model = models[name] = model.model_copy(update={"seed": settings.seed})
+            model = model.model_copy(update={"seed": settings.seed})
         if "folds" not in model.model_fields_set:
-            models[name] = model.model_copy(update={"folds": list(range(folds))})
+            model = model.model_copy(update={"folds": list(range(folds))})
         elif max(model.folds) >= folds:
             raise ConfigError(
                 f"models.{name} trains folds {model.folds}, but the plan has {folds}, numbered 0 to "
                 f"{folds - 1}; change train.folds or plan.folds"
             )
-    return models
+        expanded = expand(name, model)
+        if taken := sorted(found.keys() & expanded.keys()):
+            raise ConfigError(f"two models would be called '{taken[0]}'; rename one of them in models")
+        found |= expanded
+    return found
+
+
+def expand(name: str, model: TrainSettings) -> dict[str, TrainSettings]:
+    """One model for each of its seeds and numbers of cases; a name tells what differs from the model itself.
+
+    `unet` with seed 0, seeds [0, 1] and cases [10, all] becomes unet.cases-10, unet, unet.cases-10.seed-1 and
+    unet.seed-1: so seeds can be added later without training again what is there.
+
+    Raises:
+        ConfigError: a seed or a number of cases is listed twice.
+    """
+    seeds = model.seeds or [model.seed]
+    for listed, key in ((seeds, "seeds"), (model.cases, "cases")):
+        if len(set(listed)) < len(listed):
+            raise ConfigError(f"models.{name} lists one of {key} twice, got {listed}; name each once")
+    expanded = {}
+    for seed, cases in itertools.product(seeds, model.cases):
+        ends = [f".cases-{cases}"] if cases != "all" else []
+        ends += [f".seed-{seed}"] if seed != model.seed else []
+        made = model.model_copy(update={"seed": seed, "seeds": [], "cases": [cases]})
+        expanded["".join([name, *ends])] = made
+    return expanded
 
 
 def replicates(models: Mapping[str, TrainSettings]) -> list[list[str]]:

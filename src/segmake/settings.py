@@ -53,6 +53,8 @@ class DataSettings(Section):
     """Source label value -> value to use instead, applied on conversion (BraTS: {4: 3})."""
     regions: dict[str, list[PositiveInt]] = {}
     """Region name -> label values; regions may overlap and are trained with sigmoid heads."""
+    ignore: PositiveInt | None = None
+    """Label value of voxels that nobody judged: they count neither in training nor in scores."""
 
     @model_validator(mode="after")
     def _labels_have_values_of_their_own(self) -> DataSettings:
@@ -60,6 +62,8 @@ class DataSettings(Section):
             raise ValueError(
                 f"each of data.labels needs a value of its own, got {self.labels}; merge equal ones"
             )
+        if self.ignore in self.labels.values():
+            raise ValueError(f"data.ignore {self.ignore} is a value of data.labels {self.labels}; remove one")
         return self
 
     @model_validator(mode="after")
@@ -168,6 +172,10 @@ class TrainSettings(Section):
     """Extra keyword arguments for that network."""
     folds: list[NonNegativeInt] = Field([0, 1, 2, 3, 4], min_length=1)
     """Folds to train; all that there are where this is not set."""
+    seeds: list[NonNegativeInt] = []
+    """Train with each of these; other seeds than `seed` make models of their own, such as `unet.seed-1`."""
+    cases: list[PositiveInt | Literal["all"]] = Field(["all"], min_length=1)
+    """Numbers of cases to train on, for a learning curve: models of their own, such as `unet.cases-10`."""
     steps: PositiveInt = 2000
     """Optimiser steps; the schedule anneals over them."""
     minutes: PositiveFloat | None = None

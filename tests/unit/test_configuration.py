@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 import yaml
 
-from segmake.configuration import check, find, flags, load_settings, model_settings, train_settings
+from segmake.configuration import (
+    check,
+    find,
+    flags,
+    load_settings,
+    model_settings,
+    replicates,
+    train_settings,
+)
 from segmake.errors import ConfigError
 from segmake.settings import DataSettings, ReportSettings, Settings, TrainSettings
 
@@ -54,6 +62,16 @@ def test_an_empty_configuration_is_all_defaults() -> None:
             {"models": {"a": {}, "b": {"folds": [5]}}},
             "models.b trains folds [5], but the plan has 5, numbered 0 to 4; change",
         ),
+        (
+            {"models": {"unet": {"seeds": [0, 1]}, "unet.seed-1": {}}},
+            "two models would be called 'unet.seed-1'; rename one of them in models",
+        ),
+        (
+            {"train": {"cases": [5, 10, 5]}},
+            "models.unet lists one of cases twice, got [5, 10, 5]; name each once",
+        ),
+        ({"train": {"cases": []}}, "train.cases is []: List should have at least 1 item"),
+        ({"train": {"cases": [0]}}, "train.cases.0 is 0: Input should be greater than 0"),
         ({"plan": {"folds": 1}}, "plan.folds is 1: Input should be greater than or equal to 2"),
         ({"plan": {"folds": "site"}}, "plan.folds is 'site': Input should be 'leave-one-site-out'"),
         (
@@ -113,6 +131,49 @@ def test_a_model_that_names_no_folds_trains_those_of_the_plan() -> None:
     assert train_settings(settings, 8)["unet"].folds == [1, 7]
     with pytest.raises(ConfigError, match=r"models.unet trains folds \[1, 7\], but the plan has 7"):
         train_settings(settings, 7)
+
+
+def test_seeds_and_numbers_of_cases_are_models_of_their_own() -> None:
+    train = {"folds": [0], "seeds": [0, 7], "cases": [10, "all"]}
+    models = {"unet": {}, "pinned": {"seed": 7, "cases": ["all"]}}
+    found = train_settings(load_settings({"models": models, "train": train}), 5)
+    assert {name: (model.seed, model.cases) for name, model in found.items()} == {
+        "unet.cases-10": (0, [10]),
+        "unet": (0, ["all"]),
+        "unet.cases-10.seed-7": (7, [10]),
+        "unet.seed-7": (7, ["all"]),
+        "pinned.seed-0": (0, ["all"]),
+        "pinned": (7, ["all"]),
+    }
+    assert [words[:2] for words in map(job_flags, found.values())] == [
+        ["--cases", "[10]"],
+        [],
+        ["--cases", "[10]"],
+        ["--seed", "7"],
+        [],
+        ["--seed", "7"],
+    ]
+
+
+def job_flags(model: TrainSettings) -> list[str]:
+    return flags(model, leave_out=("folds",))
+
+
+def test_a_seed_that_is_added_leaves_the_model_as_it_was() -> None:
+    alone = train_settings(load_settings({"seed": 3}), 5)
+    more = train_settings(load_settings({"seed": 3, "train": {"seeds": [3, 4]}}), 5)
+    assert list(more) == ["unet", "unet.seed-4"]
+    assert job_flags(more["unet"]) == job_flags(alone["unet"]) == ["--seed", "3"]
+
+
+def test_replicates_are_grouped_whoever_named_them() -> None:
+    models = {"a": {"seeds": [1, 2], "cases": [4, "all"]}, "b": {"lr": 0.1}, "again": {"lr": 0.1, "seed": 9}}
+    found = train_settings(load_settings({"models": models}), 5)
+    assert replicates(found) == [
+        ["a.cases-4.seed-1", "a.cases-4.seed-2"],
+        ["a.seed-1", "a.seed-2"],
+        ["b", "again"],
+    ]
 
 
 def test_flags_tell_only_what_differs() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from segmake.errors import ConfigError, InputError
+from segmake.source import file_size, why_unreadable
 
 Row = dict[str, str]
 PATH_COLUMNS = ("path", "label", "foreground")
@@ -88,8 +89,12 @@ def read_table(path: Path) -> list[Row]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             return [dict(row) for row in csv.DictReader(stream, delimiter="\t", restval="")]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"table {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise InputError(why_unreadable(path, error)) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{path} is no table of segmake: {error}; run the stage that writes it again"
+        ) from error
 
 
 def read_cases(tables: Iterable[Path]) -> list[Row]:
@@ -124,8 +129,9 @@ def hash_path(path: Path) -> str:
         if path.is_dir():
             inside = sorted(item for item in path.rglob("*") if item.is_file())
             names = [f"{item.relative_to(path)}:{hash_path(item)}" for item in inside]
-            return hashlib.sha256("\n".join(names).encode()).hexdigest()
+            return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+        file_size(path)  # nothing but files is opened: a pipe would wait for ever
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise InputError(why_unreadable(path, error)) from error

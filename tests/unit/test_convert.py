@@ -289,7 +289,7 @@ def test_a_broken_case_stops_or_is_excluded_and_others_are_kept(tmp_path, thread
     rows = [{"case": name, "ct": f"{name}.nii.gz"} for name in "abcd"]
     job = a_job(tmp_path, rows, threads=threads)
     with pytest.raises(
-        CasesFailed, match=r"convert: 2 of 4 cases failed \(b: .*d: .*d.nii.gz cannot be read"
+        CasesFailed, match=r"convert: 2 of 4 cases failed \(b: .*d: .*d.nii.gz does not exist"
     ):
         convert.run(job)
     assert [row["case"] for row in read_cases([job.output])] == ["a", "c"]

@@ -63,7 +63,7 @@ def test_faults_have_their_row(tmp_path: Path, content: str | bytes, message: st
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gone\.tsv cannot be read: No such file or directory; correct"):
+    with pytest.raises(InputError, match=r"gone\.tsv does not exist; correct the path"):
         read_rows(tmp_path / "gone.tsv")
-    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+    with pytest.raises(InputError, match="is a folder, not a file; name the file in it"):
         read_rows(tmp_path)

@@ -3,8 +3,11 @@ import itertools
 import numpy as np
 import pytest
 
+from segmake.errors import GeometryError
 from segmake.volume.geometry import (
     axis_codes,
+    check_affine,
+    check_spacing,
     corners_mm,
     crop_affine,
     from_canonical,
@@ -144,3 +147,32 @@ def test_the_same_spacing_is_the_same_grid() -> None:
 def test_an_axis_keeps_at_least_one_voxel() -> None:
     shape, _ = new_spacing((3, 3, 1), np.eye(4), (1, 1, 100))
     assert shape == (3, 3, 1)
+
+
+@pytest.mark.parametrize("size", [0, -1, np.nan, np.inf, 1e6, 1000, 1e-7])
+def test_voxel_sizes_that_cannot_be_meant_are_refused(size: float) -> None:
+    with pytest.raises(GeometryError, match=r"voxel sizes of the header are \(1, .*, 1\) mm, not between"):
+        check_spacing((1, size, 1), "the header")
+
+
+def test_sizes_from_microscopes_to_scouts_are_kept() -> None:
+    check_spacing((1e-5, 999, 0.5), "the header")
+    turn = np.array([[0, -1.5, 0, 10], [0.8, 0, 0.6, -20], [-0.6, 0, 0.8, 30], [0, 0, 0, 1.0]])
+    check_affine(turn, "the header")
+    check_affine(np.diag([1e-5, 1e-5, 1e-4, 1]), "the header")
+
+
+@pytest.mark.parametrize(
+    ("matrix", "said"),
+    [
+        (np.zeros((3, 3)), r"\(0, 0, 0\) mm"),
+        (np.full((3, 3), np.nan), r"the sform is .*nan.*, not finite"),
+        ([[1, 1, 0], [1, 1, 0], [0, 0, 1]], r"the axes of the sform lie in one plane"),
+        ([[1, 1, 0], [1, 1.0001, 0], [0, 0, 1]], r"lie in one plane"),
+    ],
+)
+def test_affines_that_place_nothing_are_refused(matrix: np.ndarray, said: str) -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = matrix
+    with pytest.raises(GeometryError, match=said):
+        check_affine(affine, "the sform")

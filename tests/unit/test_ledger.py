@@ -142,7 +142,7 @@ def test_a_missing_input_is_a_row(bench):
     (bench.folder / "b.in").unlink()
     rows = bench.run(on_error="exclude")
     assert [row["status"] for row in rows] == ["ok", "failed", "ok"]
-    assert rows[1]["reason"].endswith("b.in cannot be read: No such file or directory")
+    assert rows[1]["reason"].endswith("b.in does not exist; correct the path")
 
 
 def test_the_result_does_not_depend_on_threads(bench):

@@ -102,7 +102,7 @@ def test_no_source_of_cases_is_an_error(data: DataSettings) -> None:
 
 def test_a_sheet_that_is_not_there_is_named(tmp_path: Path) -> None:
     data = DataSettings(cases=tmp_path / "gone.tsv", channels={"t1": "mr"})
-    with pytest.raises(InputError, match=r"gone\.tsv cannot be read"):
+    with pytest.raises(InputError, match=r"gone\.tsv does not exist"):
         load_dataset(data, PHANTOMS)
 
 

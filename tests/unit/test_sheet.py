@@ -110,7 +110,7 @@ def test_a_broken_rule_names_row_and_column(tmp_path: Path, lines: list[str], me
 
 
 def test_a_missing_or_binary_sheet_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gone\.tsv cannot be read"):
+    with pytest.raises(InputError, match=r"gone\.tsv does not exist"):
         read_sheet(tmp_path / "gone.tsv", ["t1"])
     (tmp_path / "scan.nii.gz").write_bytes(b"\x1f\x8b\xff\xfe")
     with pytest.raises(InputError, match=r"scan\.nii\.gz cannot be read"):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segmake.errors import InputError
+from segmake.source import why_unreadable
 
 LONGEST_CELL = 4096
 SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
@@ -75,7 +76,7 @@ def _text(path: Path) -> str:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}; correct the path") from error
+        raise InputError(why_unreadable(path, error)) from error
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path} cannot be read: it is no UTF-8 text (byte {error.start}); save it as text in UTF-8"

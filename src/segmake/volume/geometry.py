@@ -14,9 +14,12 @@ from nibabel.orientations import (
     ornt_transform,
 )
 
+from segmake.errors import GeometryError
 from segmake.volume.volume import Affine, Array, Volume
 
 CANONICAL = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+SMALLEST_MM, LARGEST_MM = 1e-6, 1e3  # a nanometre; no scanner makes voxels of a metre
+FLATTEST = 1e-3  # volume of a voxel over that of the box of its edges
 
 
 def spacing_mm(affine: Affine) -> tuple[float, float, float]:
@@ -97,3 +100,20 @@ def new_spacing(
     result[:3, 3] = centre - result[:3, :3] @ ((size - 1) / 2)
     x, y, z = (int(n) for n in size)
     return (x, y, z), result
+
+
+def check_spacing(spacing_mm: Sequence[float], what: str) -> None:
+    """Raise a GeometryError unless voxel sizes can be meant; `what` names where they stand."""
+    if not all(SMALLEST_MM <= size < LARGEST_MM for size in spacing_mm):
+        sizes = ", ".join(f"{size:.6g}" for size in spacing_mm)
+        raise GeometryError(f"the voxel sizes of {what} are ({sizes}) mm, not between 1e-6 and 1000")
+
+
+def check_affine(affine: Affine, what: str) -> None:
+    """Raise a GeometryError unless an affine places voxels in three dimensions."""
+    if not np.isfinite(affine).all():
+        raise GeometryError(f"{what} is {affine[:3].tolist()}, not finite numbers")
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    check_spacing(sizes.tolist(), what)
+    if abs(np.linalg.det(affine[:3, :3] / sizes)) < FLATTEST:
+        raise GeometryError(f"the axes of {what} lie in one plane: {affine[:3, :3].tolist()}")

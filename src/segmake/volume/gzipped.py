@@ -10,7 +10,7 @@ from typing import IO
 
 from isal import igzip, isal_zlib
 
-from segmake.volume.source import open_source
+from segmake.source import open_source
 
 MAGIC = b"\x1f\x8b"
 LARGEST_RATIO = 1032  # what deflate can reach (zlib's technical details)

@@ -10,9 +10,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from segmake.errors import GeometryError, InputError
+from segmake.source import shown
+from segmake.volume.geometry import check_affine
 from segmake.volume.itk_header import check_voxels, read_text_header
 from segmake.volume.scan import Note, Scan
-from segmake.volume.source import check_affine, shown
 from segmake.volume.volume import Affine, Array, Volume
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])

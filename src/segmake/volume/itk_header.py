@@ -11,9 +11,10 @@ from typing import Literal
 from isal import isal_zlib
 
 from segmake.errors import InputError
+from segmake.source import check_source, open_source, shown
+from segmake.volume.geometry import check_spacing
 from segmake.volume.gzipped import DAMAGE
 from segmake.volume.scan import Note
-from segmake.volume.source import check_source, check_spacing, open_source, shown
 
 LARGEST_HEADER = 1 << 20
 CHUNK_BYTES = 1 << 18

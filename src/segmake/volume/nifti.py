@@ -11,11 +11,11 @@ from typing import Any
 import nibabel as nib
 
 from segmake.errors import InputError
+from segmake.source import check_source, shown
 from segmake.volume.gzipped import DAMAGE, open_inflated, write_gzip
 from segmake.volume.nifti_header import GEOMETRY_FIELDS, PAIRED, array_shape, parse_header, world_affine
 from segmake.volume.nifti_voxels import decoded, read_stored
 from segmake.volume.scan import Note, Scan
-from segmake.volume.source import check_source, shown
 from segmake.volume.volume import Array, Volume
 
 HEADER_BYTES = 540  # of NIfTI-2; a NIfTI-1 header has 348

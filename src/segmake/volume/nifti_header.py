@@ -13,9 +13,8 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from segmake.errors import GeometryError, InputError
-from segmake.volume.geometry import corners_mm
+from segmake.volume.geometry import check_affine, check_spacing, corners_mm
 from segmake.volume.scan import Note
-from segmake.volume.source import check_affine, check_spacing
 from segmake.volume.volume import Affine, Array
 
 HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}

@@ -9,10 +9,10 @@ from typing import IO, Any
 import numpy as np
 
 from segmake.errors import InputError
+from segmake.source import check_source, shown
 from segmake.volume.gzipped import LARGEST_RATIO, open_inflated
 from segmake.volume.nifti_header import SINGLE, scaling
 from segmake.volume.scan import Note
-from segmake.volume.source import check_source, shown
 from segmake.volume.volume import Array
 
 Shape = tuple[int, int, int, int]

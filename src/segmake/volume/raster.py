@@ -10,8 +10,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from segmake.errors import InputError
+from segmake.source import open_source, shown
 from segmake.volume.scan import Note, Scan
-from segmake.volume.source import open_source, shown
 from segmake.volume.volume import Array, Volume
 
 FORMATS = ("PNG", "JPEG", "TIFF")

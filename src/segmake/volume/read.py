@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from segmake.errors import GeometryError, InputError
+from segmake.source import check_source, open_source, shown
 from segmake.volume.scan import Scan
-from segmake.volume.source import check_source, open_source, shown
 from segmake.volume.volume import Volume
 
 NIFTI = (".nii", ".nii.gz")

@@ -18,9 +18,9 @@ from pydicom.uid import (
 )
 
 from segmake.errors import InputError
+from segmake.source import shown
 from segmake.volume.dicom.format import Format
 from segmake.volume.dicom.headers import Header
-from segmake.volume.source import shown
 from segmake.volume.volume import Array
 
 

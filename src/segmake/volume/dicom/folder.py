@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segmake.errors import InputError
+from segmake.source import shown
 from segmake.volume.dicom.frames import has_place
 from segmake.volume.dicom.headers import Header, Other, read_header, text
 from segmake.volume.dicom.kinds import CUT, is_secondary, why_no_slice
 from segmake.volume.scan import Note
-from segmake.volume.source import shown
 
 
 @dataclass(frozen=True)

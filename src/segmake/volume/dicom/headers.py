@@ -18,8 +18,8 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from segmake.errors import InputError
+from segmake.source import shown
 from segmake.volume.dicom.tags import ALLOWED
-from segmake.volume.source import shown
 from segmake.volume.volume import Array
 
 GROUPS = (

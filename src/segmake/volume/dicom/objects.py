@@ -11,8 +11,8 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from segmake.errors import InputError
+from segmake.source import shown
 from segmake.volume.dicom.headers import quiet
-from segmake.volume.source import shown
 
 DAMAGED = (
     *(AttributeError, EOFError, InvalidDicomError, LookupError),

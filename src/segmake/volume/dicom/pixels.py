@@ -9,10 +9,10 @@ import pydicom
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from segmake.errors import InputError
+from segmake.source import shown
 from segmake.volume.dicom.compressed import decoded, fragments, is_compressed
 from segmake.volume.dicom.format import GREY, Format
 from segmake.volume.dicom.headers import Header
-from segmake.volume.source import shown
 from segmake.volume.volume import Array
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from segmake.errors import InputError
+from segmake.source import check_source, shown
 from segmake.volume.dicom.folder import choose
 from segmake.volume.dicom.frames import Frame, Plane, frames_of, has_place
 from segmake.volume.dicom.headers import Header, Other, quiet, read_header, text
@@ -20,7 +21,6 @@ from segmake.volume.dicom.tags import technical
 from segmake.volume.dicom.tilt import TILTED_DEGREES, straighten, tilt_degrees
 from segmake.volume.dicom.values import read_values
 from segmake.volume.scan import Note, Scan
-from segmake.volume.source import check_source, shown
 from segmake.volume.volume import Volume
 
 Tilt = Literal["correct", "stop"]

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segmake.errors import InputError, SegmakeError
+from segmake.source import shown
 from segmake.volume.dicom.folder import Contents, count_frames, sort_out, weakness
 from segmake.volume.dicom.format import format_of
 from segmake.volume.dicom.frames import frames_of, has_place
 from segmake.volume.dicom.headers import Header, quiet, text
 from segmake.volume.dicom.kinds import is_secondary, label_kind
 from segmake.volume.dicom.stack import stack_frames
-from segmake.volume.source import shown
 
 
 @dataclass(frozen=True)

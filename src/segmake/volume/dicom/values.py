@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from segmake.errors import InputError
+from segmake.source import shown
 from segmake.volume.dicom.format import Format, format_of
 from segmake.volume.dicom.frames import Plane, find_numbers
 from segmake.volume.dicom.headers import Header, text, whole
 from segmake.volume.dicom.pixels import stored_frames
 from segmake.volume.scan import Note
-from segmake.volume.source import shown
 from segmake.volume.volume import Array
 
 AIR_HU = -1024

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import CliPositionalArg
 
 from segmake.section import Section
@@ -68,6 +68,8 @@ class IndexJob(IntakeSettings):
     """Label name -> integer value, to check against (the layout's when empty)."""
     label_map: dict[int, NonNegativeInt] = {}
     """Source label value -> value to use instead."""
+    ignore: PositiveInt | None = None
+    """Label value of voxels that nobody judged."""
     threads: PositiveInt = 1
     """Processor cores that --check may use."""
 
@@ -98,6 +100,8 @@ class PlanJob(PlanSettings):
     """Label name -> integer value."""
     regions: dict[str, list[PositiveInt]] = {}
     """Region name -> label values."""
+    ignore: PositiveInt | None = None
+    """Label value of voxels that nobody judged."""
     order: Order = 3
     """Spline order for images."""
     pseudonymise: Path | None = None
@@ -130,8 +134,6 @@ class TrainJob(TrainSettings):
     """Model to write; history.csv and state/ go beside it."""
     threads: PositiveInt = 1
     """Processor cores this job may use."""
-    seed: NonNegativeInt = 0
-    """Seed of everything random."""
 
 
 class PredictJob(PredictSettings):
@@ -168,6 +170,8 @@ class EvaluateJob(EvaluateSettings, Batch):
     """Label name -> value, for two folders; every value that occurs when there are no regions either."""
     regions: dict[str, list[PositiveInt]] = {}
     """Region name -> label values, for two folders."""
+    ignore: PositiveInt | None = None
+    """Label value of voxels that nobody judged, for two folders; the plan knows it otherwise."""
     table: Path | None = None
     """Table written by convert (the truth)."""
     predictions: Path | None = None
@@ -181,7 +185,7 @@ class EvaluateJob(EvaluateSettings, Batch):
     @model_validator(mode="after")
     def _folders_or_tables(self) -> EvaluateJob:
         folders, tables = (self.prediction, self.truth), (self.table, self.predictions, self.plan)
-        given = [bool(self.labels or self.regions), *(path is not None for path in folders)]
+        given = [bool(self.labels or self.regions or self.ignore), *(path is not None for path in folders)]
         if all(tables) and not any(given):
             return self
         if all(folders) and not any(tables):
@@ -201,8 +205,57 @@ class SummarizeJob(EvaluateSettings):
     """Summary to write."""
     metrics: Path
     """Long-format table of all scores to write."""
+    subgroup_table: Path | None = None
+    """Table of the scores of subgroups to write."""
+    cases: list[Path] = []
+    """Tables written by convert: columns of subgroups, and the splits of cases that failed later."""
+    predictions: list[Path] = []
+    """Tables written by predict, for the cases that failed there."""
+    sheet: Path | None = None
+    """Case sheet with further columns of subgroups."""
     seed: NonNegativeInt = 0
     """Seed of the bootstrap."""
+
+
+class CompareJob(EvaluateSettings):
+    """Compare models on the cases they share: differences, tests, ranks."""
+
+    metrics: list[Path]
+    """Scores of each model, written by summarize or evaluate: two at least. A model is called as the folder
+    of its metrics.tsv, or as a file of another name."""
+    tables: list[Path] = []
+    """Tables written by evaluate, in the models' folders: patients, and the mean over labels."""
+    replicates: list[list[str]] = []
+    """Models that differ by nothing but their seed, in groups; the first of a group stands for the others."""
+    output: Path
+    """Comparison of every pair of models to write."""
+    ranking: Path
+    """Ranking of the models to write."""
+    seed: NonNegativeInt = 0
+    """Seed of the resamples."""
+
+
+class FrocJob(Section):
+    """Evaluate a detector's marks as LUNA16 does: FROC curve, CPM, bootstrap intervals."""
+
+    candidates: Path
+    """Marks (CSV): seriesuid, coordX, coordY, coordZ, probability."""
+    annotations: Path
+    """Nodules (CSV): seriesuid, coordX, coordY, coordZ, diameter_mm."""
+    excluded: Path | None = None
+    """Irrelevant findings, as annotations: marks on them are ignored."""
+    scans: Path | None = None
+    """Series UIDs, one in a row: the scans that were looked at. Without it, those that the tables name."""
+    output: Path
+    """Table to write."""
+    curve: Path | None = None
+    """Table of the whole curve to write."""
+    resamples: PositiveInt = 1000
+    """Bootstrap resamples of scans."""
+    confidence: PositiveFloat = Field(0.95, lt=1)
+    """Coverage of the intervals."""
+    seed: NonNegativeInt = 0
+    """Seed of the resamples."""
 
 
 class ReportJob(ReportSettings):
@@ -220,6 +273,12 @@ class ReportJob(ReportSettings):
     """evaluate/<model>/metrics.tsv of each model."""
     summary: list[Path]
     """evaluate/<model>/summary.tsv of each model."""
+    subgroups: list[Path] = []
+    """evaluate/<model>/subgroups.tsv of each model."""
+    comparison: list[Path] = []
+    """evaluate/comparison.tsv, where there are several models."""
+    ranking: list[Path] = []
+    """evaluate/ranking.tsv, where there are several models."""
     history: list[Path] = []
     """train/<model>/fold-<k>/history.csv of each training run."""
     output: Path

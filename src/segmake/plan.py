@@ -19,6 +19,8 @@ from segmake.tables import write_text
 
 Triple = tuple[int, int, int]
 Spacing = tuple[float, float, float]
+IGNORED = 255
+"""Class index of voxels that count for nothing."""
 
 
 class Normalisation(Section):
@@ -63,6 +65,8 @@ class Plan(Section):
     channels: dict[str, Modality]
     labels: dict[str, int]
     regions: dict[str, list[int]] = {}
+    ignore: int | None = None
+    """Label value of voxels that nobody judged; they have the class index `IGNORED`."""
     spacing_mm: Spacing
     patch: Triple
     batch: int

@@ -211,7 +211,7 @@ class TrainSettings(Section):
     augment: AugmentSettings = AugmentSettings()
     """How strongly patches are changed: none, light, default or strong, or the keys of `train.augment`."""
     init_from: Path | None = None
-    """Start from the weights of a model.pt, MONAI bundle (folder or zip) or state dict, as far as they fit."""
+    """Start from the weights of a model.pt, MONAI bundle (folder or zip) or state dict, where they fit."""
     freeze: Literal["none", "encoder"] = "none"
     """Which part of the network keeps the weights it starts with."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

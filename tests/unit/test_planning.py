@@ -134,5 +134,5 @@ def test_what_cannot_be_planned() -> None:
         plan_of([a_print()], Task({}, {}))
     with pytest.raises(ConfigError, match=r"names \['t9'\], which are not in data.channels"):
         plan_of([a_print()], normalisation={"t9": "none"})
-    with pytest.raises(ConfigError, match="at most 255 labels can be told apart, got 300"):
+    with pytest.raises(ConfigError, match="at most 254 labels can be told apart, got 300"):
         plan_of([a_print()], Task({"t1": "mr"}, {str(i): i for i in range(1, 301)}))

@@ -33,7 +33,7 @@ def load_dataset(data: DataSettings, phantoms: PhantomSettings, key_file: Path |
     found = _hidden(data, phantoms, key_file) if key_file else _source(data, phantoms)
     _check_names({case.name for case in found.cases})
     channels = data.channels or found.channels
-    labels = data.labels or found.labels
+    labels = {name: value for name, value in (data.labels or found.labels).items() if value != data.ignore}
     if not channels:
         raise ConfigError("data.channels is empty; name each channel and its modality, such as {t1: mr}")
     if not labels and any(case.label for case in found.cases):

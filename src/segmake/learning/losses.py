@@ -1,7 +1,7 @@
 """Dice + cross entropy, at every output of a deeply supervised network.
 
 Softmax heads: cross entropy and Dice of each foreground class. Sigmoid (region) heads: binary cross entropy
-and Dice of each head.
+and Dice of each head. Voxels of class `IGNORED` count for nothing, at any resolution.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  the name torch's own documentation uses
 from torch import Tensor
 
-from segmake.plan import Plan
+from segmake.plan import IGNORED, Plan
 
 SPACE = (2, 3, 4)
 SMOOTH = 1e-5
@@ -24,18 +24,19 @@ class Loss:
     """Loss of a plan's heads against label maps of class indices.
 
     heads: the class indices each channel answers for; sigmoid: whether they overlap; batch_dice: Dice over
-    the whole batch as one volume, instead of the mean over its patches.
+    the whole batch as one volume, instead of the mean over its patches; ignores: whether some voxels are
+    judged by nobody.
     """
 
     heads: tuple[tuple[int, ...], ...]
     sigmoid: bool
-    classes: int
     batch_dice: bool = True
+    ignores: bool = False
 
     @classmethod
     def of(cls, plan: Plan, batch_dice: bool = True) -> Loss:
         """Make the loss for a plan."""
-        return cls(tuple(plan.heads), plan.sigmoid, len(plan.label_values), batch_dice)
+        return cls(tuple(plan.heads), plan.sigmoid, batch_dice, plan.ignore is not None)
 
     def __call__(self, outputs: Sequence[Tensor], labels: Tensor) -> Tensor:
         """Weighted loss of outputs [B, heads, ...], finest first, against labels [B, X, Y, Z]."""
@@ -45,20 +46,30 @@ class Loss:
         return total
 
     def _single(self, logits: Tensor, labels: Tensor) -> Tensor:
-        truth = members(labels, self.heads, self.classes)
+        truth = members(labels, self.heads)
+        judged = (labels != IGNORED)[:, None] if self.ignores else None
         if self.sigmoid:
-            entropy = F.binary_cross_entropy_with_logits(logits, truth)
-            return entropy + 1 - self._dice(torch.sigmoid(logits), truth)
+            entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+            return _mean(entropy, judged) + 1 - self._dice(torch.sigmoid(logits), truth, judged)
         log_probability = F.log_softmax(logits, dim=1)
-        entropy = -(truth * log_probability).sum(dim=1).mean()
-        return entropy + 1 - self._dice(log_probability.exp()[:, 1:], truth[:, 1:])
+        entropy = -(truth * log_probability).sum(dim=1, keepdim=True)
+        return _mean(entropy, judged) + 1 - self._dice(log_probability.exp()[:, 1:], truth[:, 1:], judged)
 
-    def _dice(self, probability: Tensor, truth: Tensor) -> Tensor:
+    def _dice(self, probability: Tensor, truth: Tensor, judged: Tensor | None) -> Tensor:
         """Mean soft Dice over channels, and over patches unless the batch counts as one volume."""
         space = (0, *SPACE) if self.batch_dice else SPACE
+        if judged is not None:  # the truth is zero there anyway
+            probability = probability * judged
         common = (probability * truth).sum(dim=space)
         both = probability.sum(dim=space) + truth.sum(dim=space)
         return ((2 * common + SMOOTH) / (both + SMOOTH)).mean()
+
+
+def _mean(entropy: Tensor, judged: Tensor | None) -> Tensor:
+    """Mean over voxels [B, heads or 1, X, Y, Z], those that were judged [B, 1, X, Y, Z]; 0 without any."""
+    if judged is None:
+        return entropy.mean()
+    return (entropy * judged).sum() / (judged.sum() * entropy.shape[1]).clamp_min(1)
 
 
 def weights(outputs: int) -> list[float]:
@@ -75,9 +86,9 @@ def shrink(labels: Tensor, output: Tensor) -> Tensor:
     return small[:, 0].to(labels.dtype)
 
 
-def members(labels: Tensor, heads: Sequence[Sequence[int]], classes: int) -> Tensor:
+def members(labels: Tensor, heads: Sequence[Sequence[int]]) -> Tensor:
     """Truth of each head, float [B, heads, X, Y, Z]: one where the label belongs to it."""
-    table = torch.zeros(classes, len(heads), device=labels.device)
+    table = torch.zeros(IGNORED + 1, len(heads), device=labels.device)
     for column, head in enumerate(heads):
         table[list(head), column] = 1
     return table[labels.long()].movedim(-1, 1)

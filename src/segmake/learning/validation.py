@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from segmake.device import autocast
 from segmake.learning.networks import logits
 from segmake.learning.sampling import Case, central_patch
-from segmake.plan import Plan
+from segmake.plan import IGNORED, Plan
 
 PATCHES = 8
 
@@ -29,7 +29,10 @@ class Validation:
 
     @torch.no_grad()
     def dice(self, network: nn.Module) -> float:
-        """Mean over labels of the Dice of all patches taken together; NaN without any foreground."""
+        """Mean over labels of the Dice of all patches taken together; NaN without any foreground.
+
+        Ignored voxels are left out.
+        """
         classes = len(self.plan.label_values)
         counts = np.zeros((3, classes))
         decoder = torch.tensor(self.plan.decoder(), device=self.device)
@@ -38,8 +41,9 @@ class Validation:
             with autocast(self.device, self.precision):
                 output = logits(network, torch.from_numpy(image)[None].to(self.device))[0]
             found = decode(output.float(), decoder)[0].cpu().numpy()
+            found, label = found[label != IGNORED], label[label != IGNORED]
             for row, mask in enumerate((found, label, np.where(found == label, label, 0))):
-                counts[row] += np.bincount(mask.ravel(), minlength=classes)
+                counts[row] += np.bincount(mask, minlength=classes)
         both = counts[0, 1:] + counts[1, 1:]
         shared = 2 * counts[2, 1:][both > 0] / both[both > 0]
         return float(shared.mean()) if shared.size else math.nan

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segmake.errors import GeometryError, InputError
-from segmake.plan import Plan, Triple
+from segmake.plan import IGNORED, Plan, Triple
 from segmake.prepare.chance import choose
 from segmake.prepare.crop import crop, fill_holes, nonzero_box, nonzero_mask
 from segmake.prepare.fingerprint import count_values
@@ -79,7 +79,7 @@ def prepare_label(label: Volume, prepared: Prepared, plan: Plan) -> Array:
             f"a label map covers its image, but this one is {label.shape} and the image reaches from voxel "
             f"{prepared.crop_start} over {prepared.crop_shape}; convert the case again"
         )
-    index = class_index(inside, plan.label_values)
+    index = class_index(inside, plan.label_values, plan.ignore)
     orders = axis_orders(1, label.spacing_mm, plan.spacing_mm)
     return resample_classes(index, prepared.shape, _ratio(label, plan), orders)
 
@@ -88,10 +88,10 @@ def _ratio(volume: Volume, plan: Plan) -> list[float]:
     return [new / old for new, old in zip(plan.spacing_mm, volume.spacing_mm, strict=True)]
 
 
-def class_index(values: Array, known: Sequence[int]) -> Array:
-    """Class index (uint8) of each label value: its place in `known`."""
+def class_index(values: Array, known: Sequence[int], ignore: int | None = None) -> Array:
+    """Class index (uint8) of each label value: its place in `known`, or `IGNORED`."""
     found = count_values(values)
-    unknown = [value for value in found if value not in known]
+    unknown = [value for value in found if value not in known and value != ignore]
     if unknown:
         raise InputError(
             f"the label map holds the value {unknown[0]} in {found[unknown[0]]} voxels, but the plan knows "
@@ -101,6 +101,8 @@ def class_index(values: Array, known: Sequence[int]) -> Array:
     for place, value in enumerate(known):
         if value in found and place:
             index[values == value] = place
+    if ignore in found:
+        index[values == ignore] = IGNORED
     return index
 
 

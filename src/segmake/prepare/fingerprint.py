@@ -19,10 +19,13 @@ SAMPLE = 200_000
 """Voxels that quantiles are estimated from (means and deviations use all)."""
 
 
-def measure(image: Volume, label: Volume | None, channels: Sequence[str], seed_key: str) -> dict[str, Any]:
+def measure(
+    image: Volume, label: Volume | None, channels: Sequence[str], seed_key: str, ignore: int | None = None
+) -> dict[str, Any]:
     """Record of one case, ready for JSON.
 
-    Intensities are those of the foreground (label > 0), or of the non-zero voxels when there is no label.
+    Intensities are those of the foreground (label > 0), or of the non-zero voxels when there is no label;
+    voxels of the label value `ignore` are no foreground.
     Returns shape, spacing_mm, box_start, box_shape (of the non-zero box), voxels per label value, and per
     channel count, mean, m2 (sum of squared deviations) and quantiles at `PROBABILITIES`.
     Raises InputError when channels are missing or hold NaN or infinity.
@@ -35,13 +38,15 @@ def measure(image: Volume, label: Volume | None, channels: Sequence[str], seed_k
     mask = nonzero_mask(image.data)
     start, shape = nonzero_box(mask)
     inside = mask if label is None else label.data[0] > 0
+    if label is not None and ignore is not None:
+        inside &= label.data[0] != ignore
     values = {} if label is None else count_values(label.data[0])
     return {
         "shape": list(image.shape),
         "spacing_mm": list(image.spacing_mm),
         "box_start": list(start),
         "box_shape": list(shape),
-        "labels": {str(value): count for value, count in values.items() if value != 0},
+        "labels": {str(value): count for value, count in values.items() if value not in (0, ignore)},
         "channels": {
             name: _intensities(name, image.data[i], inside, f"{seed_key}/{name}")
             for i, name in enumerate(channels)

@@ -81,20 +81,21 @@ def _take_label(
     label, moved = align_label(to_canonical(scan.volume), source.image, convert, str(path))
     # Masks and DICOM objects name their structures: their values are those of data.labels already.
     label, mapped = map_labels(label, data.label_map if find_label(path)[0] == "image" else {})
-    _check_values(label, path, data.labels)
+    _check_values(label, path, data)
     notes = (*scan.notes, *moved, *mapped)
     return label, tuple(Note(note.kind, f"label: {note.text}") for note in notes)
 
 
-def _check_values(label: Volume, path: Path, known: Mapping[str, int]) -> None:
-    if not known:  # index --check of a folder whose labels nobody has named yet
+def _check_values(label: Volume, path: Path, data: DataSettings) -> None:
+    if not data.labels:  # index --check of a folder whose labels nobody has named yet
         return
+    known = {0, data.ignore, *data.labels.values()}
     counts = np.bincount(label.data.ravel())
-    unknown = [int(value) for value in np.flatnonzero(counts) if value and value not in known.values()]
+    unknown = [int(value) for value in np.flatnonzero(counts) if int(value) not in known]
     if unknown:
         seen = ", ".join(f"{value} ({counts[value]} voxels)" for value in unknown)
         raise InputError(
-            f"{path} holds label values {seen} that data.labels {dict(known)} does not list; "
+            f"{path} holds label values {seen} that data.labels {dict(data.labels)} does not list; "
             "add them there or map them with data.label_map"
         )
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from segmake.errors import ConfigError, InputError
-from segmake.plan import Normalisation, Plan, Spacing, Triple, find_heads
+from segmake.plan import IGNORED, Normalisation, Plan, Spacing, Triple, find_heads
 from segmake.prepare.fingerprint import Fingerprint, pool_moments, pool_quantiles
 from segmake.prepare.fitting import Fit, fit_network
 from segmake.settings import Modality, PlanSettings
@@ -26,7 +26,7 @@ SCHEMES: dict[str, Literal["zscore", "ct", "minmax", "none"]] = {"ct": "ct", "xr
 MASKED_BELOW = 0.75
 """Median share of a volume that the crop keeps, below which z-scores are taken inside the body only."""
 
-MOST_LABELS = 255
+MOST_LABELS = IGNORED - 1
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Task:
     labels: dict[str, int]
     regions: dict[str, list[int]] = field(default_factory=dict)
     order: Literal[0, 1, 3] = 3
+    ignore: int | None = None
 
     @property
     def heads(self) -> int:
@@ -75,6 +76,7 @@ def make_plan(settings: PlanSettings, task: Task, fingerprints: Sequence[Fingerp
         channels=task.channels,
         labels=task.labels,
         regions=task.regions,
+        ignore=task.ignore,
         spacing_mm=spacing,
         patch=fit.patch,
         batch=fit.batch,

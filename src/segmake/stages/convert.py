@@ -41,6 +41,8 @@ def run(job: ConvertJob) -> None:
 def _settings(job: ConvertJob) -> dict[str, Any]:
     """What decides the result of a case, for its key."""
     names = {"label_map", "labels", *IntakeSettings.model_fields}
+    if job.ignore is not None:
+        names.add("ignore")
     return {"channels": list(job.channels.items()), **job.model_dump(mode="json", include=names)}
 
 
@@ -73,7 +75,7 @@ def _convert(item: Item, scratch: Path, job: ConvertJob) -> Outcome:
         "source_shape": list(taken.shape),
         "source_affine": taken.affine.tolist(),
         "source_header": read_geometry(next(iter(case.channels.values()))),
-        "fingerprint": measure(taken.image, taken.label, list(case.channels), case.name),
+        "fingerprint": measure(taken.image, taken.label, list(case.channels), case.name, job.ignore),
         "passport": taken.passport,
     }
     return Outcome(name, columns, details)

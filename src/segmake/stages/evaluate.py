@@ -20,6 +20,8 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
+
 from segmake.dataset.folders import Pairing, pair_folders
 from segmake.errors import CasesFailed, ConfigError, GeometryError, InputError, SegmakeError
 from segmake.jobs import EvaluateJob
@@ -65,6 +67,7 @@ class Targets:
     regions: dict[str, list[int]]
     tolerance_mm: Tolerance
     lesion: str
+    ignore: int | None = None
 
     @property
     def rule(self) -> LesionRule | None:
@@ -83,7 +86,7 @@ def run(job: EvaluateJob) -> None:
         _score_folders(job, pair_folders(job.prediction, job.truth))
     elif job.table and job.predictions and job.plan:
         plan = Plan.load(job.plan)
-        targets = _targets(job, plan.labels, plan.regions)
+        targets = _targets(job, plan.labels, plan.regions, plan.ignore)
         shard = Shard(
             stage="evaluate",
             version=VERSION,
@@ -117,7 +120,7 @@ def score_files(entry: tuple[str, tuple[Path, Path]], targets: Targets) -> Score
 def _score_folders(job: EvaluateJob, pairing: Pairing) -> None:
     """Score all pairs and write one table; what could not be scored has a row there and is named."""
     check_table_format(job.output)
-    targets = _targets(job, job.labels, job.regions)
+    targets = _targets(job, job.labels, job.regions, job.ignore)
     found: dict[str, list[Row]] = {}
     lost = dict.fromkeys(pairing.no_prediction, "it has no prediction")
     for case, rows, reason in _each(pairing, partial(score_files, targets=targets), job.threads):
@@ -163,7 +166,7 @@ def _each(
 
 
 def _score(case: str, pair: Pair, targets: Targets) -> list[Score]:
-    prediction, truth = _on_one_grid(case, pair)
+    prediction, truth = _judged(*_on_one_grid(case, pair), targets.ignore)
     return score_case(
         prediction.data[0],
         truth.data[0],
@@ -174,12 +177,24 @@ def _score(case: str, pair: Pair, targets: Targets) -> list[Score]:
     )
 
 
-def _targets(job: EvaluateJob, labels: Mapping[str, int], regions: Mapping[str, list[int]]) -> Targets:
+def _judged(prediction: Volume, truth: Volume, ignore: int | None) -> tuple[Volume, Volume]:
+    """Both as background where nobody judged."""
+    if ignore is None:
+        return prediction, truth
+    unjudged = truth.data == ignore
+    maps = [np.where(unjudged, 0, found.data) for found in (prediction, truth)]
+    return Volume(maps[0], prediction.affine), Volume(maps[1], truth.affine)
+
+
+def _targets(
+    job: EvaluateJob, labels: Mapping[str, int], regions: Mapping[str, list[int]], ignore: int | None
+) -> Targets:
     targets = Targets(
         labels={name: [value] for name, value in labels.items()},
         regions=dict(regions),
         tolerance_mm=job.nsd_tolerance_mm,
         lesion=job.lesion,
+        ignore=ignore,
     )
     known = [*targets.labels, *targets.regions]
     named = job.nsd_tolerance_mm if isinstance(job.nsd_tolerance_mm, dict) else {}

@@ -60,6 +60,7 @@ def _find(job: IndexJob) -> Dataset:
     else:
         found = index_layout(job.layout, job.root, job.channels)
     channels, labels = job.channels or found.channels, job.labels or found.labels
+    labels = {name: value for name, value in labels.items() if value != job.ignore}
     return Dataset([_renamed(case, list(channels)) for case in found.cases], channels, labels, found.regions)
 
 
@@ -72,7 +73,8 @@ def _renamed(case: Case, channels: list[str]) -> Case:
 
 def _checked(found: Dataset, job: IndexJob) -> Iterator[Row]:
     """A row for each case, in the order of the cases."""
-    data = DataSettings(channels=found.channels, labels=found.labels, label_map=job.label_map)
+    named = {"channels": found.channels, "labels": found.labels}
+    data = DataSettings(**named, label_map=job.label_map, ignore=job.ignore)
     check = functools.partial(check_case, data=data, convert=job)
     if job.threads == 1:
         yield from track(map(check, found.cases), len(found.cases), "index")

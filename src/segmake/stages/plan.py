@@ -42,7 +42,7 @@ def run(job: PlanJob) -> None:
     rows = [row for row in converted if is_training(row)]
     records = [read_record(Path(row["path"]).parent, row["case"]) for row in rows]
     fingerprints: list[Fingerprint] = [record["details"]["fingerprint"] for record in records]
-    task = Task(dict(job.channels), dict(job.labels), dict(job.regions), job.order)
+    task = Task(dict(job.channels), dict(job.labels), dict(job.regions), job.order, job.ignore)
     plan = make_plan(job, task, fingerprints)
     folds, reason = _folds(job, rows, fingerprints)
     plan = plan.model_copy(update={"folds": folds, "reasons": plan.reasons | {"folds": reason}})

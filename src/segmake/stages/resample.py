@@ -49,6 +49,8 @@ def _settings(job: ResampleJob, plan: Plan) -> dict[str, Any]:
     settings = plan.model_dump(mode="json", include=set(SLICE))
     settings["channels"] = list(plan.channels)
     settings["labels"] = plan.label_values
+    if plan.ignore is not None:
+        settings["ignore"] = plan.ignore
     return settings | {"locations": job.locations, "seed": job.seed}
 
 
@@ -78,9 +80,15 @@ def _resample(item: Item, scratch: Path, job: ResampleJob, plan: Plan) -> Outcom
         "crop_start": list(prepared.crop_start),
         "crop_shape": list(prepared.crop_shape),
         "affine": prepared.affine.tolist(),
-        "foreground_voxels": np.bincount(index.ravel(), minlength=len(plan.label_values)).tolist(),
+        "foreground_voxels": _count(index, len(plan.label_values)),
     }
     return Outcome(names[0], columns, details)
+
+
+def _count(index: Array, classes: int) -> list[int]:
+    """Voxels of each class; ignored ones are none."""
+    counts: list[int] = np.bincount(index.ravel(), minlength=classes)[:classes].tolist()
+    return counts
 
 
 def _half(data: Array) -> Array:

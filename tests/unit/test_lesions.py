@@ -164,6 +164,27 @@ def test_every_missed_lesion_moves_the_number(rule):
         assert (found.found, found.missed) == (100 - missed, missed)
 
 
+def test_lesions_that_a_distance_of_masks_forgives_are_seen():
+    """Beside a large lesion 100 small ones are less than 5 % of the surface: HD95 of masks forgives them all."""
+    large = balls(((20, 40, 40), 18), shape=(80, 120, 80))
+    places = [(x, y) for x in range(44, 80, 6) for y in range(2, 120, 6)][:100]
+    masks, results = {}, {}
+    for missed in (0, 10, 50):
+        truth, prediction = large.copy(), np.roll(large, 1, 2)
+        for number, (x, y) in enumerate(places):
+            truth[x : x + 2, y, 3] = True
+            prediction[x : x + 2, y, 3] = number >= missed
+        masks[missed] = hd95(prediction, truth, ONE_MM), dice(prediction, truth)
+        results[missed] = lesion_wise(prediction, truth, ONE_MM, LesionRule(dilation=1, penalty_mm=374.0))
+    assert masks[0][0] == masks[10][0] == masks[50][0]
+    assert masks[0][1] - masks[50][1] < 0.005
+    assert [result.missed for result in results.values()] == [0, 10, 50]
+    for missed in (10, 50):
+        lost = results[0].lesion_wise_dice - results[missed].lesion_wise_dice
+        further = results[missed].lesion_wise_hd95_mm - results[0].lesion_wise_hd95_mm
+        assert (lost, further) == pytest.approx((missed / 101, 374 * missed / 101))
+
+
 def test_without_a_penalty_of_its_own_a_miss_is_worth_the_diagonal():
     assert with_penalty(LesionRule(), (3, 4, 12), ONE_MM).penalty_mm == 13.0
     assert with_penalty(GLIOMA, (3, 4, 12), ONE_MM) is GLIOMA

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -72,10 +71,11 @@ def joint_box(*masks: Mask | Labels) -> Box:
 
 
 def _used(mask: Mask | Labels) -> list[Mask]:
-    """Which indices of each axis hold something; the image is read twice, its projection for the rest."""
-    along_x = np.bitwise_or.reduce(mask.reshape(len(mask), prod(mask.shape[1:])), axis=1)
+    """Which indices of each axis hold something; the whole image is read once."""
     plane = np.bitwise_or.reduce(mask, axis=0)
-    return [along_x != 0, *(np.bitwise_or.reduce(plane, axis=axis) != 0 for axis in (1, 0))]
+    along_y, along_z = (np.bitwise_or.reduce(plane, axis=axis) != 0 for axis in (1, 0))
+    inside = mask[:, _span(along_y), _span(along_z)]
+    return [np.bitwise_or.reduce(inside, axis=(1, 2)) != 0, along_y, along_z]
 
 
 def _span(used: Mask) -> slice:

@@ -42,6 +42,8 @@ class Directed:
 
     def percentile_mm(self, percent: float) -> float:
         """Smallest distance within which at least `percent` of the surface lies."""
+        if percent == 100:
+            return float(self.distance_mm[-1])
         reached = np.cumsum(self.area_mm2)
         at = int(np.searchsorted(reached, percent / 100 * reached[-1] * (1 - ROUNDING)))
         return float(self.distance_mm[at])
@@ -103,7 +105,7 @@ def assd_mm(distances: SurfaceDistances) -> float:
     (2009), with area in place of a count of surface voxels.
     """
     both = (distances.to_truth, distances.to_prediction)
-    return float(sum(d.distance_mm @ d.area_mm2 for d in both) / distances.area_mm2)
+    return float(sum((d.distance_mm * d.area_mm2).sum() for d in both) / distances.area_mm2)
 
 
 def nsd(distances: SurfaceDistances, tolerance_mm: float) -> float:

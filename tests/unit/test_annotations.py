@@ -2,7 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from segmake.dataset.annotations import Candidate, Nodule, read_annotations, read_candidates, read_excluded
+from segmake.dataset.annotations import (
+    Candidate,
+    Detection,
+    Nodule,
+    read_annotations,
+    read_candidates,
+    read_detections,
+    read_excluded,
+    read_scans,
+)
 from segmake.errors import InputError
 
 HEAD = "seriesuid,coordX,coordY,coordZ,diameter_mm"
@@ -32,6 +41,25 @@ def test_scores_are_read_from_their_list(tmp_path: Path) -> None:
 def test_candidates_of_both_versions(tmp_path: Path) -> None:
     path = table(tmp_path, "seriesuid,coordX,coordY,coordZ,class", "1.2,1,2,3,0", "1.3,4,5,6,1")
     assert read_candidates(path) == [Candidate("1.2", (1, 2, 3), False), Candidate("1.3", (4, 5, 6), True)]
+
+
+def test_detections_have_a_probability(tmp_path: Path) -> None:
+    head = "seriesuid,coordX,coordY,coordZ,probability"
+    path = table(tmp_path, head, "1.2,1,2,3,0.25", "1.3,4,5,6,-7e2")
+    assert read_detections(path) == [Detection("1.2", (1, 2, 3), 0.25), Detection("1.3", (4, 5, 6), -700)]
+    with pytest.raises(InputError, match=r"row 2, column probability: must be a finite number, got 'nan'"):
+        read_detections(table(tmp_path, head, "1.2,1,2,3,nan"))
+
+
+def test_scans_are_listed_with_and_without_a_header(tmp_path: Path) -> None:
+    assert read_scans(table(tmp_path, "1.2", "", "1.3 ")) == ["1.2", "1.3"]
+    assert read_scans(table(tmp_path, "seriesuid,subset", "1.2,0")) == ["1.2"]
+    with pytest.raises(InputError, match=r"lists 1.2 twice"):
+        read_scans(table(tmp_path, "1.2", "1.3", "1.2"))
+    with pytest.raises(InputError, match="lists no scan"):
+        read_scans(table(tmp_path, "seriesuid"))
+    with pytest.raises(InputError, match="cannot be read"):
+        read_scans(tmp_path / "missing.csv")
 
 
 def test_excluded_findings_may_lack_a_diameter(tmp_path: Path) -> None:

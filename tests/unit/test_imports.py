@@ -181,11 +181,14 @@ for words in [[], *([name] for name in Segmake.model_fields if name not in ("log
     note(" ".join(words))
 """
     )
-    assert len(found) == 12
+    assert len(found) == 14
     assert not any(found.values())
 
 
-STAGES = ("convert", "plan", "resample", "evaluate", "summarize", "report", "index", "verify", "phantom")
+STAGES = (
+    *("convert", "plan", "resample", "evaluate", "summarize", "compare", "report"),
+    *("index", "verify", "phantom", "froc"),
+)
 
 
 def test_most_stages_load_no_torch() -> None:

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from segmake.errors import InputError
+from segmake.errors import ConfigError, InputError
 from segmake.jobs import SummarizeJob
 from segmake.stages import summarize
 from segmake.tables import read_table, write_table
@@ -67,7 +67,7 @@ def test_the_summary_is_over_patients_and_keeps_splits_apart(job):
     assert rows["test", "core", "dice"]["mean"] == "0.3"
     assert rows["train", "mean", "dice"]["mean"] == train["mean"]
     columns = "split label metric unit cases patients mean median sd ci_low ci_high"
-    assert " ".join(train) == f"{columns} ok missed false_alarm both_empty"
+    assert " ".join(train) == f"{columns} ci_method ok missed false_alarm both_empty failed"
 
 
 def test_the_order_of_the_shards_changes_no_byte(job):
@@ -96,6 +96,50 @@ def test_failed_cases_are_named(job, caplog):
         summarize.run(job)
     assert "summarize leaves out x: no such file" in caplog.text
     assert "x" not in {row["case"] for row in read_table(job.metrics)}
+    assert {row["failed"] for row in read_table(job.output)} == {"1"}
+
+
+def write_converted(folder, sites, **failed):
+    """A table of convert, and of predict where cases failed: case -> site, case -> split."""
+    head = ["case", "path", "status", "reason"]
+    rows = [{"case": case, "status": "ok", "split": "train", "site": site} for case, site in sites.items()]
+    lost = [{"case": case, "status": "failed", "reason": "no memory"} for case in failed]
+    rows += [{"case": case, "status": "ok", "split": split} for case, split in failed.items()]
+    write_table(folder / "convert.tsv", rows, head)
+    write_table(folder / "predict.tsv", lost, head)
+    return {"cases": [folder / "convert.tsv"], "predictions": [folder / "predict.tsv"]}
+
+
+SITES = {"a": "oslo", "b": "oslo", "c": "bonn", "d": "bonn", "t": "bonn"}
+
+
+def test_cases_that_failed_in_predict_are_counted_in_their_split(job, tmp_path, caplog):
+    tables = write_converted(tmp_path, SITES, x="test", y="test", z="train")
+    with caplog.at_level(logging.WARNING, "segmake"):
+        summarize.run(job.model_copy(update=tables))
+    assert {row["split"]: row["failed"] for row in read_table(job.output)} == {"train": "1", "test": "2"}
+    assert "summarize leaves out y: no memory" in caplog.text
+
+
+def test_subgroups_by_site_and_by_a_column_of_the_sheet(job, tmp_path):
+    sheet = tmp_path / "sheet.tsv"
+    scanners = {"a": "new", "b": "old", "c": "old", "d": "old", "t": "old", "not there": "odd"}
+    write_table(sheet, [{"case": case, "site": "wrong", "scanner": at} for case, at in scanners.items()])
+    update = write_converted(tmp_path, SITES) | {"sheet": sheet, "subgroup_table": tmp_path / "sub.tsv"}
+    summarize.run(job.model_copy(update=update | {"subgroups": ["site", "scanner", "size"]}))
+    rows = [row for row in read_table(tmp_path / "sub.tsv") if row["metric"] == "dice"]
+    assert [(row["subgroup"], row["level"], row["mean"], row["patients"]) for row in rows] == [
+        ("site", "bonn", "0.85", "2"),
+        ("site", "oslo", "0.6", "1"),
+        ("scanner", "new", "0.5", "1"),
+        ("scanner", "old", "0.8", "3"),
+    ]
+
+
+def test_a_subgroup_that_is_no_column_is_said(job, tmp_path):
+    update = write_converted(tmp_path, SITES) | {"subgroup_table": tmp_path / "sub.tsv", "subgroups": ["sit"]}
+    with pytest.raises(ConfigError, match="names 'sit', which is no column of the case sheet"):
+        summarize.run(job.model_copy(update=update))
 
 
 def test_nothing_to_summarize_is_said(job):

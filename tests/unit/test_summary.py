@@ -2,7 +2,8 @@ from math import nan
 
 import pytest
 
-from segmake.metrics.summary import Bootstrap, rounded, summary_rows, summary_text
+from segmake.metrics.statistics import Bootstrap
+from segmake.metrics.summary import rounded, summary_rows, summary_text
 
 BOOTSTRAP = Bootstrap(seed=0, resamples=200, confidence=0.95)
 
@@ -78,6 +79,25 @@ def test_the_mean_over_labels_comes_from_the_cases_and_counts_all_fates():
 def test_one_patient_has_no_interval():
     row = summary_rows([score("a", 0.5)], [case("a", 0.5)], BOOTSTRAP)[0]
     assert (row["mean"], row["sd"], row["ci_low"], row["ci_high"]) == ("0.5", "", "", "")
+    assert row["ci_method"] == ""
+
+
+def test_failed_cases_are_counted_in_their_split_or_in_all_where_it_is_not_known():
+    scores = [score("a", 0.5), score("t", 0.1, split="test")]
+    cases = [case("a", 0.5), case("t", 0.1, split="test")]
+    found = by_key(summary_rows(scores, cases, BOOTSTRAP, ["train", "train", "", "new"]))
+    assert {key[0]: row["failed"] for key, row in found.items()} == {"train": 3, "test": 1}
+    assert {row["failed"] for row in summary_rows(scores, cases, BOOTSTRAP)} == {0}
+
+
+def test_the_method_of_an_interval_is_named():
+    scores = [score(name, value) for name, value in zip("abc", (0.1, 0.5, 0.6), strict=True)]
+    assert (
+        summary_rows(scores, [case("a", 0.5, group="p")] * 3 + [case("b", 1), case("c", 1)], BOOTSTRAP)[0][
+            "ci_method"
+        ]
+        == "bca"
+    )
 
 
 def test_an_interval_depends_on_its_own_row_alone():

@@ -60,6 +60,7 @@ def test_two_models_are_trained_side_by_side(make_experiment: Make) -> None:
     planned = both.planned()
     assert planned["train"] == 3
     assert planned["summarize"] == 2
+    assert planned["compare"] == 1
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ Parsed again in every cluster job: nothing heavy is imported here.
 """
 
 import hashlib
+import json
 import os
 import sys
 from pathlib import Path
 
-from segmake.configuration import find, flags, load_settings, train_settings
+from segmake.configuration import find, flags, load_settings, replicates, train_settings
 from segmake.dataset.folds import count_folds
 from segmake.dataset.load import load_dataset
 from segmake.dataset.privacy import check_place
@@ -52,6 +53,8 @@ for case in DATASET.cases:
     CASES.setdefault(shard_name(shard_of(case.name, SETTINGS.shards), SETTINGS.shards), []).append(case)
 SHARDS = sorted(CASES)
 BATCH = ["--on_error", SETTINGS.on_error] if SETTINGS.on_error != "stop" else []
+COMPARED = len(MODELS) > 1
+REPLICATES = replicates(MODELS)
 SEED = ["--seed", str(SETTINGS.seed)] if SETTINGS.seed else []
 MEANT = DATA.model_copy(
     update={"channels": DATASET.channels, "labels": DATASET.labels, "regions": DATASET.regions}
@@ -87,6 +90,12 @@ def source_digest(wildcards):
                 status = path.stat() if path.exists() else None
                 lines.append(f"{status.st_size} {status.st_mtime_ns}" if status else "missing")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def sheet_columns():
+    """The case sheet, where it has columns that subgroups are made of (pseudonymised cases keep none)."""
+    extra = {name for case in DATASET.cases for name in case.extra}
+    return [str(DATA.cases)] if DATA.cases and extra & set(SETTINGS.evaluate.subgroups) else []
 
 
 def fold_models(wildcards):

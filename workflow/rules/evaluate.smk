@@ -1,6 +1,7 @@
-"""evaluate: takes label maps and truth, makes scores per case, label and metric, and their summary."""
+"""evaluate: takes label maps and truth, makes scores per case, label and metric, their summary, and where there
+are several models their comparison."""
 
-SCORING = ("resamples", "confidence")
+SCORING = ("resamples", "confidence", "permutations", "subgroups")
 MEASURING = ("nsd_tolerance_mm", "lesion")
 
 
@@ -30,9 +31,12 @@ rule evaluate:
 
 
 rule summarize:
-    """Gather the scores of all shards and state means with confidence intervals."""
+    """Gather the scores of all shards and state means with confidence intervals, of subgroups too."""
     input:
         tables=per_shard("evaluate/{model}/shard-{shard}.tsv"),
+        cases=per_shard("convert/shard-{shard}.tsv"),
+        predictions=per_shard("predict/{model}/shard-{shard}.tsv"),
+        sheet=sheet_columns(),
     output:
         metrics=report(
             "evaluate/{model}/metrics.tsv",
@@ -46,6 +50,12 @@ rule summarize:
             category="Scores",
             labels={"model": "{model}", "table": "summary"},
         ),
+        subgroups=report(
+            "evaluate/{model}/subgroups.tsv",
+            caption="../report/subgroups.rst",
+            category="Scores",
+            labels={"model": "{model}", "table": "subgroups"},
+        ),
     log:
         "logs/summarize/{model}.log",
     benchmark:
@@ -57,7 +67,46 @@ rule summarize:
         mem_mb=mem_mb(4000),
         runtime=60,
     params:
-        settings=flags(SETTINGS.evaluate, leave_out=MEASURING) + SEED,
+        settings=flags(SETTINGS.evaluate, leave_out=(*MEASURING, "permutations")) + SEED,
+        sheet=lambda wildcards, input: ["--sheet", *input.sheet] if input.sheet else [],
     shell:
-        "segmake --log {log:q} summarize --tables {input.tables:q} --metrics {output.metrics:q} "
-        "--output {output.summary:q} {params.settings:q}"
+        "segmake --log {log:q} summarize --tables {input.tables:q} --cases {input.cases:q} "
+        "--predictions {input.predictions:q} {params.sheet:q} --metrics {output.metrics:q} "
+        "--output {output.summary:q} --subgroup_table {output.subgroups:q} {params.settings:q}"
+
+
+rule compare:
+    """Test every pair of models on the cases they share, and rank all of them."""
+    input:
+        metrics=expand("evaluate/{model}/metrics.tsv", model=MODELS),
+        tables=expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
+    output:
+        comparison=report(
+            "evaluate/comparison.tsv",
+            caption="../report/comparison.rst",
+            category="Models",
+            labels={"table": "comparison"},
+        ),
+        ranking=report(
+            "evaluate/ranking.tsv",
+            caption="../report/ranking.rst",
+            category="Models",
+            labels={"table": "ranking"},
+        ),
+    log:
+        "logs/compare/compare.log",
+    benchmark:
+        "benchmarks/compare/compare.tsv"
+    conda:
+        "../envs/segmake.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=60,
+    params:
+        settings=flags(SETTINGS.evaluate, leave_out=(*MEASURING, "subgroups")) + SEED,
+        replicates=["--replicates", json.dumps(REPLICATES)] if REPLICATES else [],
+    shell:
+        "segmake --log {log:q} compare --metrics {input.metrics:q} --tables {input.tables:q} "
+        "{params.replicates:q} --output {output.comparison:q} --ranking {output.ranking:q} "
+        "{params.settings:q}"

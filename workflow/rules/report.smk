@@ -9,6 +9,9 @@ rule report:
         predictions=expand("predict/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
         metrics=expand("evaluate/{model}/metrics.tsv", model=MODELS),
         summary=expand("evaluate/{model}/summary.tsv", model=MODELS),
+        subgroups=expand("evaluate/{model}/subgroups.tsv", model=MODELS),
+        comparison=["evaluate/comparison.tsv"] if COMPARED else [],
+        ranking=["evaluate/ranking.tsv"] if COMPARED else [],
         history=[f"train/{model}/fold-{fold}/history.csv" for model in MODELS for fold in MODELS[model].folds],
         tables=per_shard("resample/shard-{shard}.tsv")
         + expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
@@ -27,7 +30,11 @@ rule report:
         runtime=60,
     params:
         settings=flags(SETTINGS.report),
+        models=lambda wildcards, input: (
+            ["--comparison", *input.comparison, "--ranking", *input.ranking] if COMPARED else []
+        ),
     shell:
         "segmake --log {log:q} report --plan {input.plan:q} --cases {input.cases:q} "
         "--predictions {input.predictions:q} --metrics {input.metrics:q} --summary {input.summary:q} "
-        "--history {input.history:q} --tables {input.tables:q} --output {output.page:q} {params.settings:q}"
+        "--history {input.history:q} --tables {input.tables:q} --subgroups {input.subgroups:q} "
+        "{params.models:q} --output {output.page:q} {params.settings:q}"

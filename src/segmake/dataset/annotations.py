@@ -1,7 +1,8 @@
 """Tables of LUNA16 and LIDC-IDRI: nodules and candidates, with their places in the scan.
 
 Columns `seriesuid, coordX, coordY, coordZ` and then `diameter_mm` (annotations.csv, annotations_excluded.csv;
-optionally `mal_details`, the radiologists' scores as a list) or `class` (candidates.csv, candidates_V2.csv).
+optionally `mal_details`, the radiologists' scores as a list), `class` (candidates.csv, candidates_V2.csv) or
+`probability` (a detector's results).
 Coordinates are world mm with LPS axes, as ITK has them: x grows to the left, y to the back, z upwards; a
 `Volume` has RAS axes, so negate x and y before using its affine.
 """
@@ -44,6 +45,16 @@ class Candidate(NamedTuple):
     centre_mm: Point
     """Centre in world mm, LPS axes, as in the file."""
     is_nodule: bool
+
+
+class Detection(NamedTuple):
+    """A place that a detector marked, and how certain it was."""
+
+    case: str
+    """Series UID of the scan."""
+    centre_mm: Point
+    """World mm, LPS axes, as in the file."""
+    probability: float
 
 
 def read_annotations(path: Path, scans: Collection[str] | None = None) -> list[Nodule]:
@@ -91,6 +102,37 @@ def read_candidates(path: Path, scans: Collection[str] | None = None) -> list[Ca
             raise _fault(row, "class", path, "must be 0 or 1")
         found.append(Candidate(_case(row, path, scans), _centre(row, path), row.cells["class"] == "1"))
     return found
+
+
+def read_detections(path: Path) -> list[Detection]:
+    """Read a detector's results (a submission to LUNA16) in the order of the file.
+
+    Raises:
+        InputError: as `read_annotations`; a probability must be a finite number.
+    """
+    return [
+        Detection(_case(row, path, None), _centre(row, path), _number(row, "probability", path))
+        for row in _rows(path, (*PLACE, "probability"))
+    ]
+
+
+def read_scans(path: Path) -> list[str]:
+    """Read a list of scans (seriesuids.csv): a series UID in the first column, a header or none.
+
+    Raises:
+        InputError: the list is empty, or names a scan twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}; correct the path") from error
+    scans = [name for line in lines if (name := re.split(r"[,;\t]", line)[0].strip()) not in ("", PLACE[0])]
+    if not scans:
+        raise InputError(f"{path} lists no scan; give a file with a series UID in each row")
+    if len(set(scans)) < len(scans):
+        twice = next(name for name in scans if scans.count(name) > 1)
+        raise InputError(f"{path} lists {twice} twice; name each scan once")
+    return scans
 
 
 def malignancy_columns(path: Path) -> bool:

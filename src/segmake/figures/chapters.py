@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segmake.errors import SegmakeError
-from segmake.figures import quality, runs, sections, tallies
+from segmake.figures import comparisons, quality, runs, sections, tallies
 from segmake.figures.curves import training_curves, volume_agreement
 from segmake.figures.overlay import clearest_channel, overlay
 from segmake.figures.page import Block, Facts, Note, Picture, Section
@@ -60,6 +60,11 @@ class Material:
     histories: dict[tuple[str, str], list[dict[str, float]]] = field(default_factory=dict)
     """(model, fold) -> rows."""
     manifests: list[dict[str, Any]] = field(default_factory=list)
+    comparison: list[Row] = field(default_factory=list)
+    """Rows of every pair of models."""
+    ranking: list[Row] = field(default_factory=list)
+    subgroups: dict[str, list[Row]] = field(default_factory=dict)
+    """Model -> rows."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ def chapters(material: Material, look: Look, load: Load, version: str) -> list[S
     confidence = runs.confidence(material.manifests)
     headline = tallies.headline(material.summaries, confidence)
     failed = sections.failures(material.failed, _unscored(material), material.scores)
+    compared = comparisons.comparison(material.comparison, material.ranking)
+    compared += comparisons.subgroups(material.subgroups)
     return [
         Section("summary", "Summary", [_facts(material), *headline]),
         Section("failures", "Failures and excluded cases", failed),
@@ -86,6 +93,7 @@ def chapters(material: Material, look: Look, load: Load, version: str) -> list[S
         Section("plan", "Plan", sections.plan_choices(material.plan)),
         Section("training", "Training", list(_training(material, look))),
         Section("scores", "Scores by label", list(_scores(material, look, confidence))),
+        *([Section("models", "Models and subgroups", compared)] if compared else []),
         Section("examples", "Worst and best cases", list(_examples(material, look, load))),
         Section("run", "What was run", runs.what_was_run(material.manifests)),
         Section("again", "Repeating and citing", runs.how_to(version)),

@@ -18,6 +18,23 @@ Floats = npt.NDArray[np.float64]
 
 DRAWS_AT_ONCE = 2_000_000
 """Bounds the memory of the bootstrap (patients x resamples held at a time)."""
+FEWEST = 10
+"""Patients below which no claim is made: neither an interval nor a test can be relied on."""
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How intervals and p-values are made."""
+
+    seed: int = 0
+    resamples: int = 2000
+    confidence: float = 0.95
+    permutations: int = 10_000
+
+    def rng(self, *purpose: str) -> np.random.Generator:
+        """Return the random source of one row: other rows and their order change nothing."""
+        words = "/".join(purpose).encode()
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, *words])))
 
 
 @dataclass(frozen=True)

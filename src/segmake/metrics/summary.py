@@ -9,10 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 
-import numpy as np
-
 from segmake.metrics.policy import Status
-from segmake.metrics.statistics import summarize
+from segmake.metrics.statistics import Bootstrap, summarize
 
 Row = Mapping[str, str]
 
@@ -20,6 +18,8 @@ DIGITS = 6
 """Significant digits in tables: more than any score deserves, few enough to read."""
 MEAN = "mean"
 """Pseudo-label of the Dice averaged over a case's labels."""
+CI_METHOD = "bca"
+"""How intervals are made: bias-corrected and accelerated bootstrap of the mean over patients."""
 SHOWN = {"dice": "Dice", "hd95": "HD95 mm", "nsd": "NSD"}
 """Metrics of the terminal's table and their headings."""
 
@@ -27,20 +27,6 @@ SHOWN = {"dice": "Dice", "hd95": "HD95 mm", "nsd": "NSD"}
 def rounded(value: float) -> str:
     """Format a value for a table: six significant digits, no negative zero, nothing where undefined."""
     return "" if isnan(value) else f"{value + 0.0:.{DIGITS}g}"
-
-
-@dataclass(frozen=True)
-class Bootstrap:
-    """How intervals are made."""
-
-    seed: int = 0
-    resamples: int = 2000
-    confidence: float = 0.95
-
-    def rng(self, *purpose: str) -> np.random.Generator:
-        """Return the random source of one row: other rows and their order change nothing."""
-        words = "/".join(("summarize", *purpose)).encode()
-        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, *words])))
 
 
 @dataclass
@@ -54,7 +40,7 @@ class Cell:
 
 
 def summary_rows(
-    scores: Iterable[Row], cases: Sequence[Row], bootstrap: Bootstrap
+    scores: Iterable[Row], cases: Sequence[Row], bootstrap: Bootstrap, failed: Iterable[str] = ()
 ) -> list[dict[str, object]]:
     """Summarize every split, label and metric over patients.
 
@@ -62,6 +48,8 @@ def summary_rows(
         scores: long rows with case, split, label, metric, value, unit, status.
         cases: a row per case with case, group, split, dice_mean and the number of its labels per status.
         bootstrap: how intervals are made.
+        failed: split of each case that has no score because a stage failed on it or left it out; where the
+            split is not known ("") the case counts in every split, as it may belong there.
 
     Returns:
         A row per split, label and metric, splits in alphabetical order, labels and metrics as they come;
@@ -80,13 +68,16 @@ def summary_rows(
         cell.patients.append(case["group"])
         for fate in cell.fates:
             cell.fates[fate] += int(case[fate])
-    return [_row(key, cells[key], bootstrap) for key in sorted(cells, key=lambda key: key[0])]
+    lost = list(failed)
+    return [
+        _row(key, cells[key], bootstrap) | {"failed": lost.count(key[0]) + lost.count("")}
+        for key in sorted(cells, key=lambda key: key[0])
+    ]
 
 
 def _row(key: tuple[str, str, str], cell: Cell, bootstrap: Bootstrap) -> dict[str, object]:
-    found = summarize(
-        cell.values, cell.patients, bootstrap.rng(*key), bootstrap.resamples, bootstrap.confidence
-    )
+    rng = bootstrap.rng("summarize", *key)
+    found = summarize(cell.values, cell.patients, rng, bootstrap.resamples, bootstrap.confidence)
     split, label, metric = key
     return {
         "split": split,
@@ -100,6 +91,7 @@ def _row(key: tuple[str, str, str], cell: Cell, bootstrap: Bootstrap) -> dict[st
         "sd": rounded(found.sd),
         "ci_low": rounded(found.ci_low),
         "ci_high": rounded(found.ci_high),
+        "ci_method": "" if isnan(found.ci_low) else CI_METHOD,
         **cell.fates,
     }
 

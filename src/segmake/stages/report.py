@@ -75,7 +75,7 @@ def gather(job: ReportJob) -> Material:
         for row in read_cases([table])
     ]
     models = [path.with_name("model.pt") for path in job.history]
-    made = [*job.cases, job.plan, *job.tables, *models, *job.predictions, *job.summary]
+    made = [*job.cases, job.plan, *job.tables, *models, *job.predictions, *job.summary, *job.comparison]
     return Material(
         plan=Plan.load(job.plan),
         cases=read_cases(job.cases),
@@ -86,6 +86,9 @@ def gather(job: ReportJob) -> Material:
         summaries=[s for path in job.summary for s in read_summary(read_table(path), path.parent.name)],
         histories={(p.parent.parent.name, p.parent.name): read_history(_read_csv(p)) for p in job.history},
         manifests=list(_manifests(made)),
+        comparison=[row for path in job.comparison for row in read_table(path)],
+        ranking=[row for path in job.ranking for row in read_table(path)],
+        subgroups={path.parent.name: read_table(path) for path in job.subgroups},
     )
 
 

@@ -60,6 +60,8 @@ class Segmake(BaseSettings):
     predict: CliSubCommand[jobs.PredictJob] = _described(jobs.PredictJob)
     evaluate: CliSubCommand[jobs.EvaluateJob] = _described(jobs.EvaluateJob)
     summarize: CliSubCommand[jobs.SummarizeJob] = _described(jobs.SummarizeJob)
+    compare: CliSubCommand[jobs.CompareJob] = _described(jobs.CompareJob)
+    froc: CliSubCommand[jobs.FrocJob] = _described(jobs.FrocJob)
     report: CliSubCommand[jobs.ReportJob] = _described(jobs.ReportJob)
     verify: CliSubCommand[jobs.VerifyJob] = _described(jobs.VerifyJob)
     log: Path | None = None

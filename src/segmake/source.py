@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -53,4 +54,6 @@ def why_unreadable(path: Path, error: OSError) -> str:
             return f"{name} is a folder, not a file; name the file in it"
         case PermissionError():
             return f"{name} may not be read by this user; change its permissions"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{name[:60]}... is too long for a path ({len(name)} characters); shorten it"
     return f"{name} cannot be opened: {error.strerror or error}; correct the path"

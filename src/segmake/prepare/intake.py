@@ -23,9 +23,6 @@ from segmake.volume.repairs import map_labels
 from segmake.volume.scan import Note
 from segmake.volume.volume import Affine, Volume
 
-SPACING_MM = (1e-4, 1e4)
-"""Voxel sizes outside of this range are those of a broken header."""
-
 
 @dataclass(frozen=True, eq=False)
 class Intake:
@@ -105,13 +102,6 @@ def _check_grid(image: Volume, path: Path) -> None:
         raise GeometryError(
             f"a scan has three dimensions, but {path} is flat ({image.shape} voxels); leave it out, or give "
             "the series that it is a slice of"
-        )
-    low, high = SPACING_MM
-    if min(image.spacing_mm) < low or max(image.spacing_mm) > high:
-        seen = "x".join(f"{size:.4g}" for size in image.spacing_mm)
-        raise GeometryError(
-            f"{path} has voxels of {seen} mm, and no scanner makes them outside of {low:g} to {high:g} mm; "
-            "repair its header"
         )
 
 

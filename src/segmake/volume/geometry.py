@@ -18,7 +18,7 @@ from segmake.errors import GeometryError
 from segmake.volume.volume import Affine, Array, Volume
 
 CANONICAL = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
-SMALLEST_MM, LARGEST_MM = 1e-6, 1e3  # a nanometre; no scanner makes voxels of a metre
+SMALLEST_MM, LARGEST_MM = 1e-4, 1e3  # a tenth of a micrometre, a metre
 FLATTEST = 1e-3  # volume of a voxel over that of the box of its edges
 
 
@@ -106,7 +106,7 @@ def check_spacing(spacing_mm: Sequence[float], what: str) -> None:
     """Raise a GeometryError unless voxel sizes can be meant; `what` names where they stand."""
     if not all(SMALLEST_MM <= size < LARGEST_MM for size in spacing_mm):
         sizes = ", ".join(f"{size:.6g}" for size in spacing_mm)
-        raise GeometryError(f"the voxel sizes of {what} are ({sizes}) mm, not between 1e-6 and 1000")
+        raise GeometryError(f"the voxel sizes of {what} are ({sizes}) mm, not between 1e-4 and 1000")
 
 
 def check_affine(affine: Affine, what: str) -> None:

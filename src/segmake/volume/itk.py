@@ -17,6 +17,11 @@ from segmake.volume.scan import Note, Scan
 from segmake.volume.volume import Affine, Array, Volume
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+MEANT = {
+    "Unable to determine ImageIO reader": "it does not begin as a MetaImage or NRRD file does",
+    "Unknown PixelType": "the type of its voxels is not known",
+}
+"""What ITK says, in words that need no knowledge of ITK."""
 
 
 def read_itk(path: Path) -> Scan:
@@ -77,7 +82,8 @@ def _reason(error: RuntimeError) -> str:
     """One line of what ITK says, without places in its source and addresses in memory."""
     lines = str(error).strip().rpartition("ERROR: ")[2].splitlines()
     line = lines[-1] if lines[0].endswith(":") else lines[0]  # "Error reading FILE:", and then the reason
-    return re.sub(r"^\w+\(0x[0-9a-f]+\): ", "", line).rstrip(".")
+    line = re.sub(r"^(\w+\(0x[0-9a-f]+\)|\[\w+\] \w+): ", "", line).rstrip(".")
+    return next((meant for said, meant in MEANT.items() if said in line), line)
 
 
 def _bytes_of_voxels(reader: sitk.ImageFileReader) -> int:

@@ -38,8 +38,8 @@ def read_nifti(path: Path) -> Scan:
         head, body = _parts(path)
         header, compressed = _header(head)
         if (bytes(header["magic"])[:3] in PAIRED) != (head != body):
-            kind = ".nii" if head != body else "a .hdr/.img pair"
-            raise InputError(f"{shown(path)} has the header of {kind}; give it the name of what it is")
+            kind, name = (".nii", ".nii") if head != body else ("a .hdr/.img pair", ".hdr or .img")
+            raise InputError(f"{shown(path)} has the header of {kind}; let its name end in {name}")
         shape, dropped = array_shape(header, shown(head))
         affine, placed = world_affine(header, shape[:3])
         stored, extra = read_stored(body, header, shape)

@@ -39,8 +39,10 @@ def parse_header(block: bytes, name: str) -> Any:
         raise InputError(f"{name} is not a readable NIfTI file: {seen}; copy or export it again")
     header = HEADERS[size](block[:size], check=False)
     if bytes(header["magic"])[:3] not in SINGLE + PAIRED:
-        kind = "ANALYZE 7.5, which does not say left from right" if size == 348 else "of unknown kind"
-        raise InputError(f"{name} is {kind} (its magic is {bytes(header['magic'])!r}); convert it to NIfTI")
+        magic = bytes(header["magic"])
+        analyze = size == 348 and not any(magic)
+        kind = "ANALYZE 7.5, which does not say left from right" if analyze else "of unknown kind"
+        raise InputError(f"{name} is {kind} (its magic is {magic!r}); convert it to NIfTI")
     return header
 
 
@@ -57,9 +59,15 @@ def array_shape(header: Any, name: str) -> tuple[tuple[int, int, int, int], tupl
     sizes = [int(n) for n in header["dim"][1:8]]
     shape = sizes[: max(count, 0)]
     if not 1 <= count <= 7 or min(shape) < 1:
-        raise InputError(f"{name} has {count} axes of sizes {sizes}; each must be 1 or more; export it again")
+        raise InputError(
+            f"{name} has {count} axes of sizes {sizes}, but there are 1 to 7 of at least one voxel each; "
+            "export it again"
+        )
     if count < 3:
-        raise InputError(f"{name} has shape {tuple(shape)}; a volume has three axes and perhaps channels")
+        raise InputError(
+            f"a volume has three axes, perhaps a fourth of channels, but {name} has shape {tuple(shape)}; "
+            "leave it out, or give the volume that it is a slice of"
+        )
     while len(shape) > 4 and shape[-1] == 1:
         shape.pop()
     dropped = count - len(shape)
@@ -67,7 +75,9 @@ def array_shape(header: Any, name: str) -> tuple[tuple[int, int, int, int], tupl
     if len(shape) == 5 and shape[3] == 1:
         del shape[3]
     if len(shape) > 4:
-        raise InputError(f"{name} has shape {tuple(shape)}; after three axes it may have one, of channels")
+        raise InputError(
+            f"after three axes there may be one, of channels, but {name} has shape {tuple(shape)}; split it"
+        )
     x, y, z, channels = (*shape, 1)[:4]
     return (x, y, z, channels), notes
 
@@ -95,19 +105,19 @@ def world_affine(header: Any, shape: Sequence[int]) -> tuple[Affine, tuple[Note,
     if scale != 1:
         notes.append(Note("repair", f"the header counts in {unit}, which were turned to mm"))
     check_spacing((header["pixdim"][1:4] * scale).tolist(), "the header (pixdim)")
-    to_mm = np.diag([scale, scale, scale, 1.0])
+    to_mm = np.array([[scale], [scale], [scale], [1.0]])  # for each row; not a matrix, as 0 x infinity is NaN
     qform, fault = _qform(header)
     if int(header["sform_code"]) > 0:
-        sform: Affine = to_mm @ header.get_sform()
+        sform: Affine = to_mm * header.get_sform()
         check_affine(sform, "the sform")
-        notes += _conflict(header, sform, None if qform is None else to_mm @ qform, fault, shape)
+        notes += _conflict(header, sform, None if qform is None else to_mm * qform, fault, shape)
         return sform, tuple(notes)
     if fault:
         raise GeometryError(fault)
     if qform is not None:
-        affine = to_mm @ qform
+        affine = to_mm * qform
     else:
-        affine = to_mm @ header.get_base_affine()
+        affine = to_mm * header.get_base_affine()
         text = "the header gives no orientation; left, anterior, superior and a centre at 0 are assumed"
         notes.append(Note("warning", text))
     check_affine(affine, "the header")

@@ -74,7 +74,8 @@ def _stored_type(header: Any, name: str) -> np.dtype[Any]:
     if kind.itemsize == 0 or (kind.kind not in "iuf" and kind.names not in COLOURS):
         what = "binary" if kind.itemsize == 0 else kind.name
         raise InputError(
-            f"{name} holds {what} voxels (data type {code}); only integers, reals and RGB can be read"
+            f"{name} holds {what} voxels (data type {code}), and only integers, reals and RGB can be read; "
+            "convert it"
         )
     return kind
 

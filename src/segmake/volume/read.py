@@ -7,6 +7,7 @@ from typing import Literal
 
 from segmake.errors import GeometryError, InputError
 from segmake.source import check_source, open_source, shown
+from segmake.volume.geometry import check_spacing
 from segmake.volume.scan import Scan
 from segmake.volume.volume import Volume
 
@@ -35,9 +36,11 @@ def read_scan(path: Path, tilt: Literal["correct", "stop"] = "correct") -> Scan:
     tilt: what to do with a DICOM series of a tilted gantry.
     """
     try:
-        return _read(path, tilt)
+        scan = _read(path, tilt)
+        check_spacing(scan.volume.spacing_mm, "the header")
     except GeometryError as error:
         raise GeometryError(f"{shown(path)} cannot be used: {error}; repair its header") from error
+    return scan
 
 
 def _read(path: Path, tilt: Literal["correct", "stop"]) -> Scan:

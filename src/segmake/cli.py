@@ -1,6 +1,7 @@
 """The command line: one sub-command per stage, flags from `segmake.jobs`, one stage imported when it runs.
 
-The only place where a SegmakeError is caught: its sentence goes to standard error and the exit code is 2.
+The only place where a SegmakeError is caught: its sentence goes to standard error; the exit code is 2, or 75
+when training was asked to stop and can go on.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Segmake(BaseSettings):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one sub-command and return the exit code: 0 done, 2 explained to the user, 1 a fault of ours."""
+    """Run one sub-command; the exit code: 0 done, 2 explained, 75 stopped in time, 1 a fault of ours."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     _log_to_stderr(logging.DEBUG if debug else logging.INFO)
@@ -93,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _run(chosen)
     except SegmakeError as error:
         log.error("segmake: %s", error, exc_info=debug)
-        return 2
+        return error.exit_code
     except KeyboardInterrupt:
         log.error("segmake: interrupted; run the same command again to go on")
         return 130

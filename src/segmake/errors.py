@@ -1,6 +1,6 @@
 """Errors a user can act on.
 
-SegmakeError            anything segmake says in one sentence; the command line exits with 2
+SegmakeError            anything segmake says in one sentence; the command line exits with its exit_code, 2
 |- ConfigError          a setting is unknown, malformed or contradicts another
 |- InputError           a file or sheet is missing, unreadable or breaks a rule
 |- GeometryError        two grids that must agree do not
@@ -14,6 +14,8 @@ class SegmakeError(Exception):
 
     The message states the rule that was broken, what was received and what to do.
     """
+
+    exit_code = 2
 
 
 class ConfigError(SegmakeError):

@@ -181,7 +181,7 @@ class TrainSettings(Section):
     minutes: PositiveFloat | None = None
     """Stop after this many minutes instead (the schedule anneals to fit; `replay` repeats such a run)."""
     replay: Path | None = None
-    """Repeat an earlier run, its steps and learning rates: its workdir (for the command line its model.pt)."""
+    """Repeat the steps and learning rates of an earlier run: its workdir (as a flag, its model.pt)."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """sgd has Nesterov momentum."""
     momentum: NonNegativeFloat = Field(0.99, lt=1)

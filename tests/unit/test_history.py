@@ -47,17 +47,40 @@ def test_summary_says_nothing_about_the_clock():
 def test_without_a_terminal_there_is_a_line_per_twentieth(caplog):
     caplog.set_level(logging.INFO, "segmake")
     history = History(rows=[{"loss": 0.5, "val_dice": 0.75}])
-    with Display("fold 3", 0.0) as display:
-        for step in range(1, 41):
-            display.show(step / 40, step, seconds=step * 3.0, history=history)
+    display = Display("fold 3")
+    display.start(0.0)
+    for step in range(1, 41):
+        display.show(step / 40, step, seconds=step * 4.0, batch=2, history=history)
     assert len(caplog.messages) == 20
     assert caplog.messages[0] == (
-        "fold 3: step 2, loss 0.500, val Dice 0.750, 3.00 s a step, 1.9 minutes left"
+        "fold 3: step 2, loss 0.500, val Dice 0.750, 0.5 patches/s, 2.5 minutes left"
     )
+
+
+def test_the_pace_is_that_of_the_last_steps(caplog):
+    caplog.set_level(logging.INFO, "segmake")
+    display = Display("fold 0")
+    display.start(0.0)
+    for step in range(1, 41):  # slow until step 20, then four steps a second
+        display.show(step / 40, step, 10.0 * step if step <= 20 else 200 + (step - 20) / 4, 2, History())
+    assert caplog.messages[-1] == "fold 0: step 40, 8 patches/s, 0.0 minutes left"
 
 
 def test_a_resumed_run_does_not_repeat_lines(caplog):
     caplog.set_level(logging.INFO, "segmake")
-    with Display("fold 0", 0.5) as display:
-        display.show(0.51, 51, 1.0, History())
+    display = Display("fold 0")
+    display.start(0.5)
+    display.show(0.51, 51, 1.0, 2, History())
     assert caplog.messages == []
+
+
+def test_on_a_terminal_a_bar_shows_the_same(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    display = Display("fold 0")
+    display.start(0.25)
+    display.show(0.5, 10, 5.0, 4, History(rows=[{"loss": 0.5, "val_dice": 0.75}]))
+    display.bar.refresh()
+    display.close()
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert "fold 0:  50%" in last
+    assert "step 10, loss 0.500, val Dice 0.750, 8 patches/s" in last

@@ -1,22 +1,16 @@
-import hashlib
 import logging
-import os
-import signal
 import threading
 
-import numpy as np
 import pytest
 import torch
 from learning_cases import ball
+from loop_cases import digest, losses, stop_after, task
 from plan_cases import small_plan
 
-from segmake.errors import InputError, SegmakeError
+from segmake.errors import ConfigError, InputError
 from segmake.learning import loop
-from segmake.learning.checkpoint import tensors
 from segmake.learning.interruption import Stopped
 from segmake.learning.loop import Task, train
-from segmake.learning.sampling import Case
-from segmake.settings import TrainSettings
 
 
 @pytest.fixture(autouse=True)
@@ -25,37 +19,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def task(seed=0, training=None, plan=None, **changes):
-    settings = TrainSettings(**({"steps": 10, "precision": "fp32"} | changes))
-    cases = training or [ball(i) for i in range(4)]
-    identity = {"seed": seed} | settings.model_dump(mode="json", exclude={"checkpoint_minutes"})
-    return Task(plan or small_plan(), settings, seed, cases, [ball(9)], identity)
-
-
-def digest(run):
-    content = hashlib.sha256()
-    for network in (run.network, run.averaged):
-        for name, value in tensors(network).items():
-            content.update(name.encode() + value.numpy().tobytes())
-    return content.hexdigest()
-
-
-def losses(run):
-    return [(row["step"], row["lr"], row["loss"], row.get("val_dice")) for row in run.history.rows]
-
-
-def stop_after(monkeypatch, steps):
-    """Send SIGTERM to this process while step number `steps` is being worked on."""
-    original = loop._average
-
-    def average(run, decay):
-        if run.step + 1 == steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-        original(run, decay)
-
-    monkeypatch.setattr(loop, "_average", average)
 
 
 def test_overfits_one_phantom(tmp_path):
@@ -73,48 +36,6 @@ def test_same_seed_same_weights_and_another_seed_others(tmp_path):
     assert digest(runs[0]) == digest(runs[1]) != digest(runs[2])
     assert losses(runs[0]) == losses(runs[1])
     assert (tmp_path / "0.pt").exists()
-
-
-def test_stopped_and_resumed_equals_undisturbed(tmp_path, monkeypatch, caplog):
-    caplog.set_level(logging.INFO, "segmake")
-    plain = train(task(), tmp_path / "plain.pt")
-    with monkeypatch.context() as patch:
-        stop_after(patch, 5)
-        with pytest.raises(Stopped, match="SIGTERM after step 5"):
-            train(task(), tmp_path / "state.pt")
-    resumed = train(task(), tmp_path / "state.pt")
-    assert "going on after step 5" in caplog.text
-    assert digest(resumed) == digest(plain)
-    assert losses(resumed) == losses(plain)
-    assert resumed.step == plain.step == 10
-
-
-def test_dropout_resumes_exactly_too(tmp_path, monkeypatch):
-    options = {"options": {"dropout": 0.3}, "steps": 6}
-    plain = train(task(**options), tmp_path / "plain.pt")
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2)
-        with pytest.raises(Stopped):
-            train(task(**options), tmp_path / "state.pt")
-    assert digest(train(task(**options), tmp_path / "state.pt")) == digest(plain)
-
-
-def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path, monkeypatch):
-    plain = train(task(), tmp_path / "plain.pt")
-    original = loop._average
-
-    def die(run, decay):
-        if run.step == 7:
-            raise KeyboardInterrupt
-        original(run, decay)
-
-    often = {"checkpoint_minutes": 1e-9}
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "_average", die)
-        with pytest.raises(KeyboardInterrupt):
-            train(task(**often), tmp_path / "state.pt")
-    resumed = train(task(**often), tmp_path / "state.pt")
-    assert digest(resumed) == digest(plain)
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
@@ -139,17 +60,50 @@ def test_a_broken_state_is_explained(tmp_path):
         train(task(), tmp_path / "state.pt")
 
 
-def test_a_loss_that_is_not_a_number_is_explained(tmp_path):
-    bad = ball(0)
-    broken = Case("bad", np.full_like(bad.image, np.nan), bad.label, bad.foreground)
-    with pytest.raises(SegmakeError, match=r"the loss became nan at step 1 .* lower train\.lr"):
-        train(task(training=[broken]), tmp_path / "state.pt")
-
-
 def test_minutes_stop_the_run_and_record_its_steps(tmp_path):
     run = train(task(minutes=0.01), tmp_path / "state.pt")
     assert run.seconds >= 0.6
     assert run.history.rows[-1]["step"] == run.step > 1
+
+
+def test_a_run_by_the_clock_is_repeated_exactly(tmp_path):
+    first = train(task(minutes=0.01), tmp_path / "first.pt")
+    replay = {"rates": first.rates, "compiled": first.compiled}
+    again = train(task(minutes=0.01, replay=replay), tmp_path / "again.pt")
+    assert digest(again) == digest(first)
+    assert losses(again) == losses(first)
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_accumulated_gradients_are_those_of_the_whole_batch(tmp_path, parts):
+    options = {"steps": 1, "batch_dice": False, "ema": 0.0, "optimizer": "sgd", "warmup": 0.0}
+    plan = small_plan(batch=4)
+    whole = train(task(plan=plan, **options), tmp_path / "whole.pt")
+    split = train(task(plan=plan, accumulate=parts, **options), tmp_path / "split.pt")
+    for a, b in zip(whole.network.parameters(), split.network.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+    assert split.history.last("loss") == pytest.approx(whole.history.last("loss"), abs=1e-6)
+
+
+def test_a_batch_has_no_more_parts_than_patches(tmp_path):
+    with pytest.raises(ConfigError, match=r"at most its 2 patches, got 3"):
+        train(task(accumulate=3), tmp_path / "state.pt")
+
+
+def test_whether_to_compile_is_decided_once_and_kept(tmp_path, monkeypatch):
+    tried = []
+    monkeypatch.setattr(loop.compiling, "compile_network", lambda *_: tried.append(1) or True)
+    monkeypatch.setattr(loop.compiling, "pays", lambda _: True)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 7)
+        with pytest.raises(Stopped):
+            train(task(), tmp_path / "state.pt")
+    assert len(tried) == 1
+    monkeypatch.setattr(loop.compiling, "pays", lambda _: False)
+    assert train(task(), tmp_path / "state.pt").compiled is True
+    assert len(tried) == 2  # the resumed process compiles again, without asking again
+    assert train(task(), tmp_path / "short.pt").compiled is False
+    assert train(task(replay={"rates": [0.1] * 6, "compiled": True}), tmp_path / "r.pt").compiled is True
 
 
 def test_region_heads_learn(tmp_path):

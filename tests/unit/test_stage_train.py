@@ -1,12 +1,13 @@
 import csv
 import logging
+import sys
 
 import pytest
 import torch
 from learning_cases import ball
 from plan_cases import small_plan
 
-from segmake.errors import InputError
+from segmake.errors import ConfigError, InputError
 from segmake.jobs import TrainJob
 from segmake.learning.checkpoint import load_model
 from segmake.stages import train
@@ -99,7 +100,8 @@ def test_arrays_in_memory_or_on_disk_and_checkpoints_give_the_same_model(results
 
 
 @pytest.mark.parametrize(
-    ("change", "named"), [({"lr": 0.01}, "train.lr"), ({"seed": 3}, "seed"), ({"flip": []}, "train.flip")]
+    ("change", "named"),
+    [({"lr": 0.01}, "train.lr"), ({"seed": 3}, "train.seed"), ({"flip": []}, "train.flip")],
 )
 def test_what_decides_the_weights_starts_clean(results, caplog, change, named):
     caplog.set_level(logging.INFO, "segmake")
@@ -134,3 +136,39 @@ def test_no_training_case_is_explained(results):
     small_plan(folds={f"case{i}": 1 for i in range(6)}).save(results / "plan.json")
     with pytest.raises(InputError, match="no case is left to train on without fold 1"):
         train.run(job(results))
+
+
+def test_a_training_by_the_clock_is_repeated_from_its_model(results):
+    train.run(job(results, minutes=0.01))
+    model = load_model(job(results).output, torch.device("cpu"))
+    again = results / "again" / "model.pt"
+    train.run(job(results, minutes=0.01, replay=job(results).output, output=again))
+    repeated = load_model(again, torch.device("cpu"))
+    assert repeated.rates == model.rates
+    assert len(model.rates) == model.history["step"] > 1
+    for a, b in zip(model.network.parameters(), repeated.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_repeating_another_course_starts_clean(results, caplog):
+    caplog.set_level(logging.INFO, "segmake")
+    train.run(job(results))
+    other = results / "other" / "model.pt"
+    train.run(job(results, steps=6, output=other))
+    train.run(job(results, replay=other))
+    assert "(replayed changed); starting clean" in caplog.text
+    assert load_model(job(results).output, torch.device("cpu")).history["step"] == 6
+
+
+def test_tensorboard_finds_the_course_beside_the_state(results):
+    train.run(job(results, steps=20))
+    found = list((job(results).output.parent / "state" / "tensorboard").iterdir())
+    assert len(found) == 1
+    assert b"val_dice" in found[0].read_bytes()
+
+
+def test_mlflow_is_needed_only_when_asked_for(results, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(ConfigError, match=r"segmake\[mlflow\]"):
+        train.run(job(results, mlflow="http://here"))
+    train.run(job(results))

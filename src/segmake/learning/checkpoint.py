@@ -11,7 +11,7 @@ import json
 import os
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ PACKAGES = ("segmake", "torch", "monai", "numpy")
 class TrainedModel:
     """A network and everything needed to use it.
 
-    validation: names of the cases it has not seen; history: its last figures (steps, loss, val_dice).
+    validation: names of the cases it has not seen; history: its last figures (steps, loss, val_dice);
+    rates, compiled: learning rate of each step and whether the network was compiled, to repeat the training.
     """
 
     network: nn.Module
@@ -44,6 +45,8 @@ class TrainedModel:
     validation: list[str]
     history: dict[str, float]
     versions: dict[str, str]
+    rates: list[float] = field(default_factory=list)
+    compiled: bool = False
 
 
 def versions() -> dict[str, str]:
@@ -66,8 +69,11 @@ def save_model(path: Path, model: TrainedModel) -> None:
         "validation": model.validation,
         "history": model.history,
         "versions": model.versions,
+        "compiled": model.compiled,
     }
-    write({"format": FORMAT, "about": json.dumps(about), "weights": tensors(model.network)}, path)
+    rates = torch.tensor(model.rates, dtype=torch.float64)
+    content = {"format": FORMAT, "about": json.dumps(about), "rates": rates}
+    write(content | {"weights": tensors(model.network)}, path)
 
 
 def load_model(path: Path, device: torch.device) -> TrainedModel:
@@ -86,6 +92,8 @@ def load_model(path: Path, device: torch.device) -> TrainedModel:
     except (ValidationError, RuntimeError) as error:
         raise InputError(f"{path} was written by another segmake ({error}); train it again") from error
     facts = {name: about[name] for name in ("fold", "seed", "validation", "history", "versions")}
+    if "rates" in content:  # as of segmake 0.2
+        facts |= {"rates": content["rates"].tolist(), "compiled": about["compiled"]}
     return TrainedModel(network.to(device).eval(), plan, settings=settings, **facts)
 
 

@@ -7,9 +7,8 @@ import io
 import logging
 import math
 import sys
+from collections import deque
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 from tqdm import tqdm
 
@@ -59,36 +58,41 @@ class Display:
 
     LINES = 20
 
-    def __init__(self, title: str, progress: float) -> None:
+    def __init__(self, title: str) -> None:
+        self.title = title
         self.bar = tqdm(
             total=100.0,
-            initial=100 * progress,
             desc=title,
             disable=not sys.stderr.isatty(),
             bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}",
         )
-        self.title = title
-        self.shown = math.floor(progress * self.LINES)
+        self._shown = 0
+        self._pace: deque[tuple[int, float]] = deque(maxlen=21)
 
-    def __enter__(self) -> Self:
-        return self
+    def start(self, progress: float) -> None:
+        """Begin, go on or go back to this fraction of the run."""
+        self.bar.reset()
+        self.bar.initial = self.bar.n = 100 * progress
+        self._shown = math.floor(progress * self.LINES)
+        self._pace.clear()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bar.close()
-
-    def show(self, progress: float, step: int, seconds: float, history: History) -> None:
-        """Show how far the run is."""
+    def show(self, progress: float, step: int, seconds: float, batch: int, history: History) -> None:
+        """Show how far the run is, what was measured last, and patches a second over the last steps."""
+        self._pace.append((step, seconds))
+        first = self._pace[0] if len(self._pace) > 1 else (0, 0.0)
+        pace = batch * (step - first[0]) / max(seconds - first[1], 1e-9)
         figures = {"loss": history.last("loss"), "val Dice": history.last("val_dice")}
         known = [f"{name} {value:.3f}" for name, value in figures.items() if not math.isnan(value)]
-        course = ", ".join([f"step {step}", *known])
+        course = ", ".join([f"step {step}", *known, f"{pace:.3g} patches/s"])
         self.bar.update(max(0.0, 100 * progress - self.bar.n))
         self.bar.set_postfix_str(course, refresh=False)
         due = math.floor(progress * self.LINES)
-        if due > self.shown:
-            self.shown = due
+        if due > self._shown:
+            self._shown = due
             left = seconds * (1 - progress) / max(progress, 1e-9) / 60
             level = logging.INFO if self.bar.disable else logging.DEBUG
-            line = "%s: %s, %.2f s a step, %.1f minutes left"
-            log.log(level, line, self.title, course, seconds / max(1, step), left)
+            log.log(level, "%s: %s, %.1f minutes left", self.title, course, left)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self.bar.close()

@@ -13,7 +13,12 @@ SIGNALS = ("SIGTERM", "SIGINT", "SIGUSR1")
 
 
 class Stopped(SegmakeError):
-    """Training was asked to stop; its state is kept, and the same command goes on from there."""
+    """Training was asked to stop; its state is kept, and the same command goes on from there.
+
+    The exit code is EX_TEMPFAIL of sysexits.h: try again later, as Snakemake's `retries` does.
+    """
+
+    exit_code = 75
 
 
 class StopRequest:

@@ -5,13 +5,11 @@ sample -> augment -> forward -> loss -> backward -> clip -> step -> average -> r
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
 import math
 import time
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +17,18 @@ import torch
 from torch import Tensor, nn
 
 from segmake.device import autocast, choose_device
-from segmake.errors import InputError, SegmakeError
-from segmake.learning import augmentation, checkpoint
-from segmake.learning.history import Display, History
+from segmake.errors import ConfigError
+from segmake.learning import augmentation, compiling
+from segmake.learning.divergence import damping, fall_back
 from segmake.learning.interruption import Stopped, StopRequest
+from segmake.learning.journal import Journal
+from segmake.learning.loading import Loader
 from segmake.learning.losses import Loss
 from segmake.learning.networks import build, check, logits
+from segmake.learning.optimizers import make_optimizer, set_rate
+from segmake.learning.run import Run, Setback, average, mark_good, restore, save
 from segmake.learning.sampling import Batch, Case, Sampler, generator
-from segmake.learning.schedule import Budget, learning_rate
+from segmake.learning.schedule import Schedule
 from segmake.learning.validation import Validation
 from segmake.plan import Plan
 from segmake.settings import TrainSettings
@@ -40,7 +42,10 @@ AXES = ("x", "y", "z")
 
 @dataclass(frozen=True)
 class Task:
-    """What to train on what. `identity` is everything that decides the result, for the rolling state."""
+    """What to train on what. `identity` is everything that decides the result, for the rolling state.
+
+    rates: learning rates of an earlier run to repeat step by step; compiled: whether that run compiled.
+    """
 
     plan: Plan
     settings: TrainSettings
@@ -48,91 +53,88 @@ class Task:
     training: Sequence[Case]
     validation: Sequence[Case]
     identity: dict[str, Any]
+    rates: Sequence[float] = ()
+    compiled: bool | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where to train."""
+        return choose_device(self.settings.device)
 
 
-@dataclass
-class Run:
-    """What changes from step to step."""
-
-    network: nn.Module
-    averaged: nn.Module
-    optimizer: torch.optim.AdamW
-    step: int = 0
-    seconds: float = 0.0
-    finished: bool = False
-    history: History = field(default_factory=History)
-
-
-def train(task: Task, state: Path, title: str = "train") -> Run:
+def train(task: Task, state: Path, journal: Journal | None = None) -> Run:
     """Train within the budget, or go on where the state file says; `averaged` holds the weights to publish.
 
-    Raises Stopped after a signal (the state is saved), SegmakeError when the loss is no longer finite.
+    Raises Stopped after a signal (the state is saved), SegmakeError when training diverges again and again.
     """
     settings, plan = task.settings, task.plan
-    device = choose_device(settings.device)
-    run = _start(task, device)
-    _restore(run, task, state, device)
+    run = _start(task)
+    restore(run, task.identity, state, task.device)
+    schedule = Schedule.of(settings, task.rates)
     loss = Loss.of(plan, settings.batch_dice)
-    budget = Budget(settings.steps, settings.minutes)
-    validation = Validation(task.validation, plan, device, settings.precision)
+    validation = Validation(task.validation, plan, task.device, settings.precision)
     saved = time.perf_counter()
-    display = Display(title, budget.progress(run.step, run.seconds))
-    with StopRequest() as stop, _batches(task, run.step) as batches, display:
-        while (progress := budget.progress(run.step, run.seconds)) < 1:
+    if run.compiled:
+        _compile(run, task)
+    with StopRequest() as stop, _loader(task) as loader, journal or Journal() as told:
+        told.start(run, schedule.progress(run.step, run.seconds), plan.batch)
+        while schedule.progress(run.step, run.seconds) < 1:
             begun = time.perf_counter()
+            mark_good(run)
             torch.manual_seed(int(generator(task.seed, CHANCE, run.step).integers(2**62)))  # dropout
-            images, labels = _augment(next(batches), task, run.step, device)
-            lr = learning_rate(progress, settings.lr, settings.warmup)
-            for group in run.optimizer.param_groups:
-                group["lr"] = lr
-            with autocast(device, settings.precision):
-                outputs = logits(run.network, images)
-            value = loss(outputs, labels)
-            run.optimizer.zero_grad()
-            value.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(run.network.parameters(), settings.clip)
-            run.optimizer.step()
-            _average(run, settings.ema)
-            run.step += 1
-            _record(run, value.item(), lr, validation)
+            images, labels = _augment(loader.take(run.step), task, run.step)
+            rate = schedule.rate(run.step, run.seconds) * damping(run)
+            value, norm = _learn(run.network, images, labels, loss, task)
+            if math.isfinite(value) and math.isfinite(norm):
+                _advance(run, rate, settings.ema)
+                _record(run, value, rate, validation)
+            else:
+                fall_back(run, Setback(run.step + 1, rate, value, norm, loader.cases(run.step)))
+                told.start(run, schedule.progress(run.step, run.seconds), plan.batch)
             run.seconds += time.perf_counter() - begun
-            display.show(budget.progress(run.step, run.seconds), run.step, run.seconds, run.history)
-            if stop.name or time.perf_counter() - saved > 60 * settings.checkpoint_minutes:
-                _save(run, task, state)
+            told.show(run, schedule.progress(run.step, run.seconds))
+            decided = _decide(run, task, schedule)
+            if stop.name or decided or time.perf_counter() - saved > 60 * settings.checkpoint_minutes:
+                save(run, task.identity, state)
                 saved = time.perf_counter()
             if stop.name:
                 raise Stopped(
                     f"training was stopped by {stop.name} after step {run.step}; run it again to go on"
                 )
-    _finish(run, task, state, validation)
+        _finish(run, task, state, validation)
+        told.finish(run)
     return run
 
 
-def _start(task: Task, device: torch.device) -> Run:
+def _start(task: Task) -> Run:
     """Make the network and its average with the same weights."""
-    name, settings = task.settings.network, task.settings
+    name, settings, batch = task.settings.network, task.settings, task.plan.batch
+    if settings.accumulate > batch:
+        raise ConfigError(
+            f"train.accumulate splits a batch into at most its {batch} patches, got {settings.accumulate}; "
+            "lower it or raise plan.batch"
+        )
     made = [
-        build(name, settings.options, task.plan, settings.deep_supervision, task.seed).to(device)
+        build(name, settings.options, task.plan, settings.deep_supervision, task.seed).to(task.device)
         for _ in range(2)
     ]
     check(made[0], name, task.plan)
-    optimizer = torch.optim.AdamW(
-        made[0].parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
-    )
+    optimizer = make_optimizer(made[0], settings)
     return Run(made[0].train(), made[1].eval().requires_grad_(False), optimizer)
 
 
-def _batches(task: Task, start: int) -> contextlib.closing[Generator[Batch, None, None]]:
-    settings, plan = task.settings, task.plan
+def _loader(task: Task) -> Loader:
+    """Read batches whose patches have room round them for rotations."""
+    plan = task.plan
     border = augmentation.Grid(plan.patch, plan.spacing_mm).border()
-    sampler = Sampler(task.training, plan.patch, border, plan.batch, settings.oversample, task.seed)
-    return contextlib.closing(sampler.batches(start))
+    oversample = task.settings.oversample
+    return Loader(Sampler(task.training, plan.patch, border, plan.batch, oversample, task.seed))
 
 
-def _augment(batch: Batch, task: Task, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _augment(batch: Batch, task: Task, step: int) -> tuple[Tensor, Tensor]:
     """Move a batch to the device and change it there; the step alone decides how."""
-    images = torch.from_numpy(batch.images).to(device, non_blocking=True)
-    labels = torch.from_numpy(batch.labels).to(device, non_blocking=True)
+    images = torch.from_numpy(batch.images).to(task.device, non_blocking=True)
+    labels = torch.from_numpy(batch.labels).to(task.device, non_blocking=True)
     grid = augmentation.Grid(task.plan.patch, task.plan.spacing_mm)
     recipe = augmentation.Recipe(flip=tuple(AXES.index(axis) for axis in task.settings.flip))
     random = generator(task.seed, AUGMENT, step)
@@ -140,72 +142,72 @@ def _augment(batch: Batch, task: Task, step: int, device: torch.device) -> tuple
     return augmentation.apply(images, labels, grid, augmentation.draw(recipe, grid, shape, random))
 
 
-@torch.no_grad()
-def _average(run: Run, decay: float) -> None:
-    """Move the published weights towards the trained ones (exponential moving average, warmed up).
+def _learn(network: nn.Module, images: Tensor, labels: Tensor, loss: Loss, task: Task) -> tuple[float, float]:
+    """Find the gradient of a batch, clipped; returns the loss and the norm before clipping.
 
-    The average follows closely at first: its decay is (1 + step) / (10 + step) until that exceeds `decay`.
+    The batch may be computed in parts; its loss is the mean over them, weighted by their patches.
     """
-    share = 1 - min(decay, (1 + run.step) / (10 + run.step))
-    torch._foreach_lerp_(list(run.averaged.parameters()), list(run.network.parameters()), share)
-    for target, source in zip(run.averaged.buffers(), run.network.buffers(), strict=True):
-        target.copy_(source)
+    parts = task.settings.accumulate
+    values = []
+    network.zero_grad()
+    for some, truth in zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True):
+        with autocast(task.device, task.settings.precision):
+            outputs = logits(network, some)
+        value = loss(outputs, truth) * (len(some) / len(images))
+        value.backward()  # type: ignore[no-untyped-call]
+        values.append(value.detach())
+    norm = nn.utils.clip_grad_norm_(network.parameters(), task.settings.clip)
+    found = torch.stack([torch.stack(values).sum(), norm]).tolist()  # one wait for the device
+    return found[0], found[1]
 
 
-def _record(run: Run, loss: float, lr: float, validation: Validation) -> None:
+def _advance(run: Run, rate: float, ema: float) -> None:
+    """Take the step."""
+    set_rate(run.optimizer, rate)
+    run.optimizer.step()
+    average(run, ema)
+    run.rates.append(rate)
+    run.step += 1
+
+
+def _record(run: Run, loss: float, rate: float, validation: Validation) -> None:
     """Note the loss; close a row of the history every few steps, with a validation Dice every few rows."""
-    if not math.isfinite(loss):
-        raise SegmakeError(
-            f"the loss became {loss} at step {run.step} (learning rate {lr:.3g}); lower train.lr, "
-            "or set train.precision to fp32"
-        )
     run.history.recent.append(loss)
     if run.step % ROW_STEPS == 0:
         measured = run.step % VALIDATION_STEPS == 0
         dice = validation.dice(run.averaged) if measured else math.nan
-        run.history.close_row(run.step, run.seconds, lr, dice)
+        run.history.close_row(run.step, run.seconds, rate, dice)
+
+
+def _decide(run: Run, task: Task, schedule: Schedule) -> bool:
+    """Decide once, after the first steps, whether to compile; returns whether it was decided now."""
+    if run.compiled is not None or run.step < compiling.FIRST_STEPS:
+        return False
+    wanted = compiling.wanted(task.settings.compile, schedule.seconds_left(run.step, run.seconds))
+    run.compiled = wanted if task.compiled is None else task.compiled
+    if run.compiled:
+        begun = time.perf_counter()
+        run.compiled = _compile(run, task)
+        run.seconds += time.perf_counter() - begun
+    return True
+
+
+def _compile(run: Run, task: Task) -> bool:
+    """Compile the network for the parts that batches come in."""
+    plan = task.plan
+    size = math.ceil(plan.batch / task.settings.accumulate)
+    images = torch.zeros(size, len(plan.channels), *plan.patch, device=task.device)
+    with autocast(task.device, task.settings.precision):
+        worked = compiling.compile_network(run.network, images)
+    if worked:
+        log.info("the network is compiled")
+    return worked
 
 
 def _finish(run: Run, task: Task, state: Path, validation: Validation) -> None:
     """Close the history and keep the finished state, so that the same job only publishes again."""
     if not run.finished:
-        lr = run.optimizer.param_groups[0]["lr"]
-        run.history.close_row(run.step, run.seconds, lr, validation.dice(run.averaged))
+        rate = run.rates[-1]
+        run.history.close_row(run.step, run.seconds, rate, validation.dice(run.averaged))
         run.finished = True
-        _save(run, task, state)
-
-
-def _save(run: Run, task: Task, state: Path) -> None:
-    """Write the rolling state."""
-    about = {name: getattr(run, name) for name in ("step", "seconds", "finished")}
-    about |= {"rows": run.history.rows, "recent": run.history.recent}
-    content = {
-        "about": json.dumps(about),
-        "identity": json.dumps(task.identity),
-        "network": checkpoint.tensors(run.network),
-        "averaged": checkpoint.tensors(run.averaged),
-        "optimizer": run.optimizer.state_dict(),
-    }
-    checkpoint.write(content, state)
-
-
-def _restore(run: Run, task: Task, state: Path, device: torch.device) -> None:
-    """Go on from the state file when it belongs to this very task."""
-    if not state.exists():
-        return
-    try:
-        content = checkpoint.read(state, device)
-        before = json.loads(content["identity"])
-        changed = [name for name in task.identity if before.get(name) != task.identity[name]]
-        if changed:
-            log.info("state of another task found (%s changed); starting clean", ", ".join(changed))
-            return
-        run.network.load_state_dict(content["network"])
-        run.averaged.load_state_dict(content["averaged"])
-        run.optimizer.load_state_dict(content["optimizer"])
-        about = json.loads(content["about"])
-    except (InputError, KeyError, RuntimeError, ValueError) as error:
-        raise InputError(f"{state} is not a usable state ({error}); delete it to start clean") from error
-    run.history = History(about.pop("rows"), about.pop("recent"))
-    run.step, run.seconds, run.finished = about["step"], about["seconds"], about["finished"]
-    log.info("going on after step %d (%.1f minutes)", run.step, run.seconds / 60)
+        save(run, task.identity, state)

@@ -16,18 +16,21 @@ import torch
 
 from segmake.errors import InputError
 from segmake.jobs import TrainJob
-from segmake.learning.checkpoint import TrainedModel, save_model, versions
+from segmake.learning.checkpoint import TrainedModel, load_model, save_model, versions
+from segmake.learning.journal import Journal
 from segmake.learning.loop import Task, train
 from segmake.learning.sampling import Case
+from segmake.learning.tracking import MlflowRun
 from segmake.plan import Plan
 from segmake.settings import TrainSettings
-from segmake.tables import Row, read_cases, write_text
+from segmake.tables import Row, read_cases
 from segmake.volume.store import load_array, open_array
 
 log = logging.getLogger("segmake")
 VERSION = 1
-IRRELEVANT = {"folds", "device", "checkpoint_minutes", "cache_gb"}
-"""Settings that do not decide the weights: changing one does not begin training again."""
+IRRELEVANT = {"folds", "device", "checkpoint_minutes", "cache_gb", "mlflow", "replay"}
+"""Settings that do not decide the weights: changing one does not begin training again (what is read from
+`replay` does)."""
 
 
 def run(job: TrainJob) -> None:
@@ -38,6 +41,7 @@ def run(job: TrainJob) -> None:
     rows = read_cases(job.tables)
     training, validation = _split(rows, plan, job.fold)
     settings = TrainSettings(**{name: getattr(job, name) for name in TrainSettings.model_fields})
+    replayed = load_model(settings.replay, torch.device("cpu")) if settings.replay else None
     in_memory = _gigabytes(rows) <= settings.cache_gb
     task = Task(
         plan,
@@ -45,15 +49,46 @@ def run(job: TrainJob) -> None:
         job.seed,
         training=[_case(row, in_memory) for row in training],
         validation=[_case(row, False) for row in validation],
-        identity=_identity(job, settings, plan, training),
+        identity=_identity(job, settings, plan, training) | _course(replayed),
+        rates=replayed.rates if replayed else (),
+        compiled=replayed.compiled if replayed else None,
     )
     log.info("training on %d cases, %d kept for validation", len(training), len(validation))
-    result = train(task, job.output.parent / "state" / "state.pt", f"fold {job.fold}")
-    names = [row["case"] for row in validation]
-    summary = result.history.summary()
-    model = TrainedModel(result.averaged, plan, job.fold, settings, job.seed, names, summary, versions())
-    write_text(job.output.parent / "history.csv", result.history.to_csv())
-    save_model(job.output, model)
+    state = job.output.parent / "state"
+    result = train(task, state / "state.pt", _journal(job, settings, state))
+    save_model(
+        job.output,
+        TrainedModel(
+            result.averaged,
+            plan,
+            job.fold,
+            settings,
+            job.seed,
+            validation=[row["case"] for row in validation],
+            history=result.history.summary(),
+            versions=versions(),
+            rates=result.rates,
+            compiled=bool(result.compiled),
+        ),
+    )
+
+
+def _journal(job: TrainJob, settings: TrainSettings, state: Path) -> Journal:
+    """Where the course of training goes: beside the model, and where the settings say."""
+    others = []
+    if settings.mlflow:
+        name = str(job.output.parent)
+        others.append(
+            MlflowRun(settings.mlflow, name, state / "mlflow.txt", settings.model_dump(mode="json"))
+        )
+    return Journal(f"fold {job.fold}", job.output.parent / "history.csv", state / "tensorboard", others)
+
+
+def _course(replayed: TrainedModel | None) -> dict[str, Any]:
+    """What decides the weights of a training that repeats another."""
+    if replayed is None:
+        return {}
+    return {"replayed": _hash([replayed.rates, replayed.compiled])}
 
 
 def _split(rows: list[Row], plan: Plan, fold: int) -> tuple[list[Row], list[Row]]:
@@ -92,7 +127,6 @@ def _identity(job: TrainJob, settings: TrainSettings, plan: Plan, rows: list[Row
     planned = plan.model_dump(mode="json", exclude={"reasons", "folds"})
     return facts | {
         "version": VERSION,
-        "seed": job.seed,
         "fold": job.fold,
         "plan": _hash(planned),
         "training cases": _hash(cases),

@@ -8,6 +8,15 @@ from segmake.errors import ConfigError
 from segmake.learning.networks import build, check, logits
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+
 def total(network):
     return math.fsum(float(p.detach().double().sum()) for p in network.parameters())
 
@@ -103,6 +112,39 @@ def test_a_patch_that_does_not_fit_is_explained():
     plan = small_plan(patch=(15, 16, 16))
     with pytest.raises(ConfigError, match=r"cannot take the plan's patch \(15, 16, 16\)"):
         check(build("DynUNet", {}, plan, True), "DynUNet", plan)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "patch", "advice"),
+    [
+        (
+            "SwinUNETR",
+            {"feature_size": 12, "depths": (1, 1, 1, 1)},
+            (40, 56, 32),
+            r"\[64, 64, 32\], multiples of 32",
+        ),
+        (
+            "UNETR",
+            {"hidden_size": 12, "num_heads": 2, "mlp_dim": 4},
+            (40, 32, 16),
+            r"\[48, 32, 16\], multiples of 16",
+        ),
+        ("MedNeXt", {"init_filters": 4, "kernel_size": 3}, (40, 32, 32), r"\[48, 32, 32\], multiples of 16"),
+        ("VNet", {}, (40, 32, 32), r"\[48, 32, 32\], multiples of 16"),
+        ("UNet", {}, (18, 16, 16), r"\[20, 16, 16\], multiples of 4"),
+    ],
+)
+def test_a_misfit_comes_with_a_patch_that_fits(name, options, patch, advice):
+    plan = small_plan(patch=patch)
+    with pytest.raises(ConfigError, match=rf"cannot take the plan's patch .* pin plan\.patch to {advice}"):
+        check(build(name, options, plan, True), name, plan)
+
+
+def test_an_option_that_the_plan_does_not_suit_is_explained():
+    with pytest.raises(
+        ConfigError, match=r"SegResNet cannot be made .* divisible by num_groups .* train\.options"
+    ):
+        build("SegResNet", {}, small_plan(), True)
 
 
 def test_a_network_that_does_not_segment_is_explained():

@@ -6,33 +6,23 @@ its outputs.
 
 from __future__ import annotations
 
-import difflib
-import inspect
-from collections.abc import Mapping
+import copy
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from monai.networks import nets
-from monai.networks.nets.dynunet import DynUNet
 from torch import Tensor, nn
 
 from segmake.errors import ConfigError
-from segmake.plan import Plan
+from segmake.learning.architectures import Architecture, find
+from segmake.plan import Plan, Triple
 
-
-class PlannedUNet(DynUNet):  # type: ignore[misc]
-    """MONAI's DynUNet that returns its deep supervision outputs at their own resolution.
-
-    The base class enlarges them to the full grid, which costs more than the heads themselves
-    (Isensee et al., nnU-Net, Nature Methods 2021, compares them at their own resolution).
-    """
-
-    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
-        """Logits [B, heads, X, Y, Z]; in training, with deep supervision, finest first in a list."""
-        result: Tensor = self.output_block(self.skip_layers(x))
-        if self.training and self.deep_supervision:
-            return [result, *self.heads]
-        return result
+SIZED = ("img_size", "input_image_size")
+"""Parameters that fix the patch a network is made for."""
+DIVISORS = (2, 4, 8, 16, 32, 64)
+MISFITS = (RuntimeError, ValueError, AssertionError, IndexError, TypeError, ImportError)
+"""What networks raise at a size or an option that they do not take."""
 
 
 def build(
@@ -42,26 +32,17 @@ def build(
 
     Raises ConfigError for an unknown name, unknown options, or a shape that the network cannot take.
     """
-    dynamic = network in ("DynUNet", "DynUnet", "Dynunet")
-    maker = PlannedUNet if dynamic else _find(network)
-    known = inspect.signature(DynUNet if dynamic else maker).parameters
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=3) or sorted(known)
-        raise ConfigError(
-            f"{network} has no option '{unknown[0]}' (train.options); did you mean {', '.join(near)}?"
-        )
-    planned = _dynamic(plan, deep_supervision) if dynamic else _general(plan)
-    arguments = {name: value for name, value in planned.items() if name in known} | dict(options)
+    architecture = find(network)
+    arguments = architecture.arguments(options, plan, deep_supervision)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         try:
-            made: nn.Module = maker(**arguments)
-        except (TypeError, ValueError, AssertionError, RuntimeError, ImportError) as error:
+            return architecture.make(**arguments)
+        except MISFITS as error:
             raise ConfigError(
-                f"{network} cannot be made from this plan: {_first_line(error)}; see train.options"
+                f"{network} cannot be made from this plan: {_first_line(error)}; "
+                f"{_sized(architecture, arguments, plan)}"
             ) from error
-    return made
 
 
 def logits(network: nn.Module, images: Tensor) -> list[Tensor]:
@@ -75,15 +56,13 @@ def logits(network: nn.Module, images: Tensor) -> list[Tensor]:
 def check(network: nn.Module, name: str, plan: Plan) -> None:
     """Send one patch of zeros through, so that a misfit is reported before training begins."""
     device = next(network.parameters()).device
-    images = torch.zeros(1, len(plan.channels), *plan.patch, device=device)
     was_training = network.training
     try:
-        with torch.no_grad():
-            outputs = logits(network.eval(), images)
-    except (RuntimeError, ValueError, AssertionError, IndexError, TypeError, ImportError) as error:
+        outputs = _pass_zeros(network, plan, plan.patch, device)
+    except MISFITS as error:
         raise ConfigError(
             f"{name} cannot take the plan's patch {plan.patch}: {_first_line(error)}; "
-            "pin plan.patch to multiples of the network's strides or choose another train.network"
+            f"{_divisible(network, name, plan)}"
         ) from error
     network.train(was_training)
     expected = (1, len(plan.heads), *plan.patch)
@@ -95,56 +74,52 @@ def check(network: nn.Module, name: str, plan: Plan) -> None:
         )
 
 
-def _dynamic(plan: Plan, deep_supervision: bool) -> dict[str, Any]:
-    """Say the plan in the words of DynUNet; every level but the coarsest two is supervised."""
-    levels = len(plan.strides)
-    return {
-        "spatial_dims": 3,
-        "in_channels": len(plan.channels),
-        "out_channels": len(plan.heads),
-        "kernel_size": plan.kernels,
-        "strides": plan.strides,
-        "upsample_kernel_size": plan.strides[1:],
-        "filters": plan.features,
-        "deep_supervision": deep_supervision and levels > 2,
-        "deep_supr_num": max(1, levels - 2),
-    }
+def _pass_zeros(network: nn.Module, plan: Plan, patch: Triple, device: torch.device) -> list[Tensor]:
+    images = torch.zeros(1, len(plan.channels), *patch, device=device)
+    with torch.no_grad():
+        return logits(network.eval(), images)
 
 
-def _general(plan: Plan) -> dict[str, Any]:
-    """Say the plan in the words of MONAI's other networks."""
-    strides = [s[0] if len(set(s)) == 1 else s for s in plan.strides[1:]]
-    return {
-        "spatial_dims": 3,
-        "in_channels": len(plan.channels),
-        "out_channels": len(plan.heads),
-        "img_size": plan.patch,
-        "input_image_size": plan.patch,
-        "channels": plan.features,
-        "strides": strides,
-        "init_filters": plan.features[0],
-    }
+def _sized(architecture: Architecture, arguments: Mapping[str, Any], plan: Plan) -> str:
+    """Advice for a network that was not made."""
+    names = [name for name in SIZED if arguments.get(name) == plan.patch]
+
+    def works(patch: Triple) -> bool:
+        architecture.make(**{**arguments, **dict.fromkeys(names, patch)})
+        return True
+
+    return _advice(works, plan.patch) if names else "see train.options"
+
+
+def _divisible(network: nn.Module, name: str, plan: Plan) -> str:
+    """Advice for a network that did not take its patch; tried on the meta device, which computes nothing.
+
+    A network made for one patch is made again, with its default options.
+    """
+    meta, architecture = torch.device("meta"), find(name)
+    sized = bool({*SIZED} & {*architecture.parameters})
+    copied = network if sized else copy.deepcopy(network).to(meta)
+
+    def works(patch: Triple) -> bool:
+        other = plan.model_copy(update={"patch": patch})
+        with meta:
+            trial = architecture.make(**architecture.arguments({}, other, False)) if sized else copied
+        return tuple(_pass_zeros(trial, plan, patch, meta)[0].shape[2:]) == patch
+
+    return _advice(works, plan.patch)
+
+
+def _advice(works: Callable[[Triple], bool], patch: Triple) -> str:
+    """Name the smallest patch round this one, of multiples of a power of two, that works."""
+    for divisor in DIVISORS:
+        x, y, z = (math.ceil(size / divisor) * divisor for size in patch)
+        try:
+            if works((x, y, z)):
+                return f"pin plan.patch to [{x}, {y}, {z}], multiples of {divisor}, or choose another network"
+        except (*MISFITS, NotImplementedError):
+            continue
+    return "choose another train.network"
 
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _find(network: str) -> type[nn.Module]:
-    """Find the class of monai.networks.nets that takes channels in and gives channels out."""
-    known = {
-        item.__name__: item
-        for item in vars(nets).values()
-        if inspect.isclass(item)
-        and issubclass(item, nn.Module)
-        and {"in_channels", "out_channels"} <= set(inspect.signature(item).parameters)
-    }
-    if network not in known:
-        lower = {name.lower(): name for name in sorted(known)}
-        close = difflib.get_close_matches(network.lower(), lower, n=3, cutoff=0.5)
-        near = ", ".join(lower[name] for name in close) or "DynUNet, SegResNet, UNet"
-        raise ConfigError(
-            f"train.network must be a segmentation network of monai.networks.nets, got '{network}'; "
-            f"did you mean {near}?"
-        )
-    return known[network]

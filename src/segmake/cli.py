@@ -27,7 +27,7 @@ from pydantic_settings import (
 
 from segmake import jobs
 from segmake.configuration import explain
-from segmake.errors import SegmakeError
+from segmake.errors import SegmakeError, explained
 from segmake.provenance import write_manifest
 
 log = logging.getLogger("segmake")
@@ -98,7 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         log.error("segmake: interrupted; run the same command again to go on")
         return 130
-    except Exception:
+    except Exception as error:
+        if said := explained(error):
+            log.error("segmake: %s", said, exc_info=debug)
+            return SegmakeError.exit_code
         log.exception("segmake: this is a fault of segmake, please report it with the lines below")
         return 1
     return 0
@@ -141,7 +144,7 @@ def _log_to_file(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     for handler in logging.getLogger().handlers:
         handler.setLevel(logging.WARNING)
-    file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    file = logging.FileHandler(path, mode="w", encoding="utf-8", errors="backslashreplace")
     file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     file.setLevel(logging.DEBUG)
     log.addHandler(file)

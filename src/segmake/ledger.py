@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segmake.errors import CaseExcluded, CasesFailed, InputError, SegmakeError
+from segmake.errors import CaseExcluded, CasesFailed, InputError, explained
 from segmake.progress import tell, track
 from segmake.tables import Row, hash_path, write_table, write_text
 
@@ -167,7 +167,7 @@ def attempt(shard: Shard, item: Item, work: Work) -> Row:
         return _failed_row(item.case, item.veil(str(error))) | {"status": "excluded"}
     except Exception as error:
         log.debug("%s %s\n%s", shard.stage, item.case, item.veil(traceback.format_exc()))
-        reason = str(error) if isinstance(error, SegmakeError) else f"{type(error).__name__}: {error}"
+        reason = explained(error) or f"{type(error).__name__}: {error}"
         return _failed_row(item.case, " ".join(item.veil(reason).split()))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -20,7 +20,7 @@ PATH_COLUMNS = ("path", "label", "foreground")
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file beside its place, then rename it into place."""
-    _write(path, text.encode())
+    _write(path, text.encode("utf-8", "backslashreplace"))  # bytes of a file name that are no UTF-8
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -96,7 +96,11 @@ BAD: dict[str, tuple[str, Make, str]] = {
     ),
     "pipe": ("a.nii", os.mkfifo, "is neither a file nor a folder; name a file"),
     "no axes": ("a.nii", nifti(dim=[0, 9, 9, 9, 1, 1, 1, 1]), "has 0 axes of sizes [9, 9, 9"),
-    "axis of zero": ("a.nii", nifti(dim=[3, 9, 0, 9, 1, 1, 1, 1]), "[9, 0, 9, 1, 1, 1, 1], but there are 1 to 7 of at least one"),
+    "axis of zero": (
+        "a.nii",
+        nifti(dim=[3, 9, 0, 9, 1, 1, 1, 1]),
+        "[9, 0, 9, 1, 1, 1, 1], but there are 1 to 7 of at least one",
+    ),
     "negative axis": (
         "a.nii",
         nifti(dim=[3, 9, 9, -9, 1, 1, 1, 1]),
@@ -132,7 +136,11 @@ BAD: dict[str, tuple[str, Make, str]] = {
         "(0, 1, 1) mm, not between",
     ),
     "mhd of no rotation": ("a.mhd", metaimage("1 0 0 0 1 0 0 0 1", "0 0 0 0 0 0 0 0 0"), "determinant is 0"),
-    "mhd of unknown type": ("a.mhd", metaimage("MET_SHORT", "MET_FOO"), "the type of its voxels is not known"),
+    "mhd of unknown type": (
+        "a.mhd",
+        metaimage("MET_SHORT", "MET_FOO"),
+        "the type of its voxels is not known",
+    ),
     "text as nrrd": (
         "a.nrrd",
         content(b"not an image"),

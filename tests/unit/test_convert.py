@@ -161,7 +161,7 @@ def test_a_label_on_another_grid_or_of_fractions_is_named(tmp_path):
     rows = [{"case": name, "ct": "a.nii.gz", "label": f"{name}.nii.gz"} for name in names]
     found = reasons(a_job(tmp_path, rows))
     assert "short.nii.gz does not" in found["short"]
-    assert "half.nii.gz holds values that are not whole numbers" in found["half"]
+    assert "half.nii.gz has others; give the label map" in found["half"]
     assert found["nearly"] == ""
     assert np.array_equal(nib.load(tmp_path / "convert" / "nearly_label.nii.gz").dataobj, LABEL)
 

@@ -159,11 +159,11 @@ def test_whole_numbers_keep_their_value(kind: type) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([0, 0.5], "mask.nii holds values that are not whole numbers"),
-        ([0, np.nan], "not whole numbers"),
-        ([0, np.inf], "not whole numbers"),
-        ([-1, 1], r"values from -1 to 1; label values lie in 0\.\.32767"),
-        ([0, 40000], "values from 0 to 40000"),
+        ([0, 0.5], "a label map holds whole numbers, but .*mask.nii has others"),
+        ([0, np.nan], "a label map holds whole numbers"),
+        ([0, np.inf], "a label map holds whole numbers"),
+        ([-1, 1], r"label values lie in 0 to 32767, but .* holds -1 to 1; give"),
+        ([0, 40000], "holds 0 to 40000; give the label map"),
     ],
 )
 def test_what_is_no_label_map_is_refused(values: list[float], message: str) -> None:
@@ -172,12 +172,12 @@ def test_what_is_no_label_map_is_refused(values: list[float], message: str) -> N
 
 
 def test_large_integers_do_not_wrap_round() -> None:
-    with pytest.raises(InputError, match="values from 0 to 65536"):
+    with pytest.raises(InputError, match="holds 0 to 65536; give the label map"):
         as_labels(label([0, 65536], np.int64), "mask")
 
 
 def test_a_label_map_has_one_channel() -> None:
-    with pytest.raises(InputError, match=r"mask has 2 channels; a label map has one"):
+    with pytest.raises(InputError, match=r"a label map has one channel, but mask has 2"):
         as_labels(Volume(np.zeros((2, 3, 3, 3)), np.eye(4)), "mask")
 
 

@@ -45,6 +45,7 @@ def load_dataset(data: DataSettings, phantoms: PhantomSettings, key_file: Path |
             f"data.regions list {sorted(unknown)}, which data.labels {dict(labels)} do not; add them"
         )
     _check_meaning(labels, regions)
+    _check_map(data, labels)
     named = bool(found.channels)
     cases = [_with_channels(case, list(channels), named) for case in found.cases]
     return Dataset(cases, dict(channels), dict(labels), dict(regions))
@@ -94,6 +95,15 @@ def _check_meaning(labels: Mapping[str, int], regions: Mapping[str, list[int]]) 
         raise ConfigError(f"'{both[0]}' names a label and a region; give the region another name")
     if "mean" in {*labels, *regions}:
         raise ConfigError("'mean' is what the mean over labels is called; give that label another name")
+
+
+def _check_map(data: DataSettings, labels: Mapping[str, int]) -> None:
+    unknown = sorted(set(data.label_map.values()) - {0, data.ignore, *labels.values()})
+    if labels and unknown:
+        raise ConfigError(
+            f"data.label_map leads to {', '.join(map(str, unknown))}, which data.labels {dict(labels)} does "
+            "not list; add it there or map to another value"
+        )
 
 
 def _with_channels(case: Case, channels: list[str], named: bool) -> Case:

@@ -19,7 +19,7 @@ from dataclasses import replace
 from segmake.dataset.layouts import Dataset, index_layout
 from segmake.dataset.leakage import find_leaks
 from segmake.dataset.sheet import Case, read_sheet, write_sheet
-from segmake.errors import CasesFailed, InputError, SegmakeError
+from segmake.errors import CasesFailed, InputError, explained
 from segmake.jobs import IndexJob
 from segmake.prepare.intake import Intake, take_in
 from segmake.progress import track
@@ -95,11 +95,10 @@ def check_case(case: Case, data: DataSettings, convert: IntakeSettings) -> Row:
         return row | {"status": "excluded", "sentence": case.problem}
     try:
         taken = take_in(case.channels, case.label, data, convert)
-    except SegmakeError as error:
-        return row | {"status": "stopped", "sentence": " ".join(str(error).split())}
     except Exception as error:
         log.debug("index %s", case.name, exc_info=True)
-        return row | {"status": "stopped", "sentence": f"{type(error).__name__}: {error}"}
+        sentence = explained(error) or f"{type(error).__name__}: {error}"
+        return row | {"status": "stopped", "sentence": " ".join(sentence.split())}
     return row | _remarks(taken)
 
 

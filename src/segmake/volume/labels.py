@@ -66,13 +66,22 @@ def as_labels(volume: Volume, origin: str) -> Volume:
         InputError: values are not whole numbers, do not fit, or there is more than one channel.
     """
     if volume.data.shape[0] != 1:
-        raise InputError(f"{origin} has {volume.data.shape[0]} channels; a label map has one")
+        raise InputError(
+            f"a label map has one channel, but {origin} has {volume.data.shape[0]}; give the one "
+            "with the labels"
+        )
     whole = volume.data if volume.data.dtype.kind in "iub" else np.rint(volume.data)
     if not _rounding(volume.data, whole) <= WHOLE:
-        raise InputError(f"{origin} holds values that are not whole numbers; it is no label map")
+        raise InputError(
+            f"a label map holds whole numbers, but {origin} has others; give the label map, or cut "
+            "probabilities at a threshold"
+        )
     low, high = int(whole.min()), int(whole.max())
     if low < 0 or high > np.iinfo(np.int16).max:
-        raise InputError(f"{origin} holds values from {low} to {high}; label values lie in 0..32767")
+        raise InputError(
+            f"label values lie in 0 to 32767, but {origin} holds {low} to {high}; give the label map, "
+            "not the image"
+        )
     return Volume(whole.astype(np.int16), volume.affine)
 
 
@@ -96,6 +105,11 @@ def _in_folder(folder: Path, path: Path, series: str) -> tuple[str, Path]:
     files = sorted(entry for entry in folder.iterdir() if entry.is_file())
     masks = [] if series else find_masks(folder)
     found = {file: _sop(file) for file in files if file not in masks}
+    if not masks and not any(uid for _, uid in found.values()):
+        raise InputError(
+            f"{path} holds neither mask files nor DICOM files; give a label map, or a folder with a file per "
+            "label"
+        )
     objects = [(kind, file) for file, (kind, uid) in found.items() if kind != "image" and series in ("", uid)]
     if len(objects) + bool(masks) > 1:
         names = ", ".join(file.name for _, file in objects)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from segmake.errors import GeometryError
-from segmake.metrics.candidates import MISSED, Findings, Marks, components_as_candidates, match
+from segmake.metrics.candidates import MISSED, Findings, Marks, components_as_candidates, match_marks
 
 NONE = Findings(np.empty((0, 3)), np.empty(0))
 
@@ -20,38 +20,38 @@ def findings(*rows):
 
 
 def test_a_mark_within_the_radius_hits_and_one_on_it_does_not():
-    found = match(marks((4.99, 0, 0, 0.7), (0, 5, 0, 0.9)), findings((0, 0, 0, 10)), NONE)
+    found = match_marks(marks((4.99, 0, 0, 0.7), (0, 5, 0, 0.9)), findings((0, 0, 0, 10)), NONE)
     assert found.nodules.tolist() == [0.7]
     assert found.false_positives.tolist() == [0.9]
 
 
 def test_several_marks_on_a_nodule_count_once_with_the_best_score():
-    found = match(marks((1, 0, 0, 0.2), (0, 1, 0, 0.8), (0, 0, 1, 0.5)), findings((0, 0, 0, 10)), NONE)
+    found = match_marks(marks((1, 0, 0, 0.2), (0, 1, 0, 0.8), (0, 0, 1, 0.5)), findings((0, 0, 0, 10)), NONE)
     assert found.nodules.tolist() == [0.8]
     assert (len(found.false_positives), found.doubles) == (0, 2)
 
 
 def test_a_mark_between_two_nodules_finds_both():
-    found = match(marks((3, 0, 0, 0.4)), findings((0, 0, 0, 8), (6, 0, 0, 8)), NONE)
+    found = match_marks(marks((3, 0, 0, 0.4)), findings((0, 0, 0, 8), (6, 0, 0, 8)), NONE)
     assert found.nodules.tolist() == [0.4, 0.4]
     assert (len(found.false_positives), found.doubles) == (0, 0)
 
 
 def test_a_mark_on_an_irrelevant_finding_is_ignored():
-    found = match(marks((0, 0, 0, 0.9), (50, 0, 0, 0.3)), NONE, findings((1, 0, 0, 4)))
+    found = match_marks(marks((0, 0, 0, 0.9), (50, 0, 0, 0.3)), NONE, findings((1, 0, 0, 4)))
     assert (found.false_positives.tolist(), found.ignored) == ([0.3], 1)
 
 
 def test_a_nodule_comes_before_an_irrelevant_finding_at_its_place():
-    found = match(marks((0, 0, 0, 0.9)), findings((0, 0, 0, 4)), findings((0, 0, 0, 20)))
+    found = match_marks(marks((0, 0, 0, 0.9)), findings((0, 0, 0, 4)), findings((0, 0, 0, 20)))
     assert (found.nodules.tolist(), found.ignored) == ([0.9], 0)
 
 
 def test_a_missed_nodule_is_below_every_threshold():
-    found = match(marks(), findings((0, 0, 0, 4), (9, 9, 9, 4)), NONE)
+    found = match_marks(marks(), findings((0, 0, 0, 4), (9, 9, 9, 4)), NONE)
     assert found.nodules.tolist() == [MISSED, MISSED]
-    assert match(marks((0, 0, 0, 0.1)), NONE, NONE).false_positives.tolist() == [0.1]
-    assert len(match(marks(), NONE, NONE).nodules) == 0
+    assert match_marks(marks((0, 0, 0, 0.1)), NONE, NONE).false_positives.tolist() == [0.1]
+    assert len(match_marks(marks(), NONE, NONE).nodules) == 0
 
 
 def test_parts_become_marks_at_their_world_centroids():

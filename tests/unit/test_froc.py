@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from segmake.metrics import froc as module
-from segmake.metrics.candidates import MISSED, Findings, Marks, Matches, match
-from segmake.metrics.froc import FP_PER_SCAN, Pool, froc
+from segmake.metrics.candidates import MISSED, Findings, Marks, Matches, match_marks
+from segmake.metrics.froc import FP_PER_SCAN, Pool, score_detections
 
 
 def rng(seed=0):
@@ -81,7 +81,7 @@ def read_off(points, wanted):
 def test_random_tables_agree_with_the_page(seed, grid):
     scans = random_scans(seed, grid=grid)
     points = by_the_page(scans)
-    found = froc([match(*each) for each in scans], rng(), 20)
+    found = score_detections([match_marks(*each) for each in scans], rng(), 20)
     for at, sensitivity in zip(FP_PER_SCAN, found.sensitivities, strict=True):
         assert sensitivity == pytest.approx(read_off(points, at), abs=1e-12)
     assert found.cpm == pytest.approx(np.mean([read_off(points, at) for at in FP_PER_SCAN]))
@@ -91,7 +91,7 @@ def test_random_tables_agree_with_the_page(seed, grid):
 
 def test_a_curve_by_hand():
     """Two scans: found at .9 and .5, one missed; false positives at .8, .5 (a tie) and .1."""
-    curve = froc([scan([0.9, MISSED], [0.8]), scan([0.5], [0.5, 0.1])], rng(), 10).curve
+    curve = score_detections([scan([0.9, MISSED], [0.8]), scan([0.5], [0.5, 0.1])], rng(), 10).curve
     assert curve.thresholds.tolist() == [inf, 0.9, 0.8, 0.5, 0.1]
     assert curve.fp_per_scan.tolist() == [0, 0, 0.5, 1, 1.5]
     np.testing.assert_allclose(curve.sensitivity, [0, 1 / 3, 1 / 3, 2 / 3, 2 / 3])
@@ -101,34 +101,34 @@ def test_a_curve_by_hand():
 
 def test_the_first_point_is_joined_to_the_origin():
     """The best score belongs to 4 false positives in one scan and to the nodule: a line through 1/8."""
-    found = froc([scan([0.9], [0.9] * 4)], rng(), 10)
+    found = score_detections([scan([0.9], [0.9] * 4)], rng(), 10)
     np.testing.assert_allclose(found.sensitivities, [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 1])
     assert found.cpm == pytest.approx((1 / 32 + 1 / 16 + 1 / 8 + 1 / 4 + 1 / 2 + 2) / 7)
 
 
 def test_scans_without_marks_or_nodules_count():
-    alone = froc([scan([0.5], [0.9])], rng(), 10)
-    beside = froc([scan([0.5], [0.9]), *[scan()] * 3, *[scan([MISSED])] * 4], rng(), 10)
+    alone = score_detections([scan([0.5], [0.9])], rng(), 10)
+    beside = score_detections([scan([0.5], [0.9]), *[scan()] * 3, *[scan([MISSED])] * 4], rng(), 10)
     assert alone.curve.fp_per_scan.max() == 1
     assert beside.curve.fp_per_scan.max() == 1 / 8
     assert beside.curve.sensitivity.max() == 1 / 5
 
 
 def test_no_false_positives_no_marks_and_no_nodules():
-    assert froc([scan([0.5, 0.6])], rng(), 10).cpm == 1
-    assert froc([scan([MISSED])], rng(), 10).cpm == 0
-    nothing = froc([scan([], [0.5])], rng(), 10)
+    assert score_detections([scan([0.5, 0.6])], rng(), 10).cpm == 1
+    assert score_detections([scan([MISSED])], rng(), 10).cpm == 0
+    nothing = score_detections([scan([], [0.5])], rng(), 10)
     assert isnan(nothing.cpm)
     assert isnan(nothing.cpm_interval[0])
 
 
 def test_intervals_are_percentiles_of_whole_scans_drawn_again():
-    scans = [match(*each) for each in random_scans(8)]
-    found = froc(scans, rng(3), 1000)
+    scans = [match_marks(*each) for each in random_scans(8)]
+    found = score_detections(scans, rng(3), 1000)
     random, drawn = rng(3), []
     for _ in range(1000):
         chosen = [scans[i] for i in random.integers(len(scans), size=len(scans))]
-        drawn.append(froc(chosen, rng(), 1).sensitivities)
+        drawn.append(score_detections(chosen, rng(), 1).sensitivities)
     ordered = np.sort(drawn, axis=0)
     np.testing.assert_allclose([low for low, _ in found.intervals], ordered[25], atol=1e-12)
     np.testing.assert_allclose([high for _, high in found.intervals], ordered[975], atol=1e-12)
@@ -140,9 +140,9 @@ def test_intervals_are_percentiles_of_whole_scans_drawn_again():
 def test_what_is_far_below_the_last_point_changes_nothing(monkeypatch):
     random = np.random.default_rng(0)
     scans = [scan(random.random(2), random.random(60)) for _ in range(10)]
-    fast = froc(scans, rng(), 200)
+    fast = score_detections(scans, rng(), 200)
     monkeypatch.setattr(Pool, "down_to", lambda pool, _: pool)
-    whole = froc(scans, rng(), 200)
+    whole = score_detections(scans, rng(), 200)
     assert fast.intervals == whole.intervals
     assert fast.cpm_interval == whole.cpm_interval
 
@@ -155,14 +155,14 @@ def test_the_upper_part_ends_with_a_whole_threshold():
 
 
 def test_resamples_without_a_nodule_are_left_out():
-    found = froc([scan([0.9], [0.1]), scan([], [0.5])], rng(), 100)
+    found = score_detections([scan([0.9], [0.1]), scan([], [0.5])], rng(), 100)
     assert not any(isnan(end) for interval in found.intervals for end in interval)
 
 
 def test_order_of_scans_changes_no_point():
-    scans = [match(*each) for each in random_scans(4, grid=20)]
+    scans = [match_marks(*each) for each in random_scans(4, grid=20)]
     np.testing.assert_array_equal(
-        froc(scans, rng(), 5).sensitivities, froc(scans[::-1], rng(), 5).sensitivities
+        score_detections(scans, rng(), 5).sensitivities, score_detections(scans[::-1], rng(), 5).sensitivities
     )
 
 

@@ -124,7 +124,7 @@ def test_the_text_has_a_line_per_split_and_label(text):
     lines = text.splitlines()
     assert [line.split("  ")[0] for line in lines] == ["split", "test", "test", "train", "train"]
     assert "long name  1" in lines[1]
-    assert lines[1].split()[-2:] == ["1", "0"]
+    assert lines[1].split()[-3:] == ["1", "0", "0"]
 
 
 def test_the_text_shows_means_with_intervals_where_there_are_some(text):

@@ -59,7 +59,7 @@ class Matches:
     """Marks on irrelevant findings."""
 
 
-def match(marks: Marks, nodules: Findings, irrelevant: Findings) -> Matches:
+def match_marks(marks: Marks, nodules: Findings, irrelevant: Findings) -> Matches:
     """Match the marks of a scan with its nodules."""
     inside = _inside(marks, nodules)
     hits = inside.any(axis=1)

@@ -103,7 +103,7 @@ class Pool:
         )
 
 
-def froc(
+def score_detections(
     scans: Sequence[Matches], rng: np.random.Generator, resamples: int = 1000, confidence: float = 0.95
 ) -> Froc:
     """Evaluate a detector.

@@ -100,12 +100,21 @@ def summary_text(rows: Sequence[Row]) -> str:
     """Lay the summary out for people: mean [interval] of Dice, HD95 and NSD per split and label."""
     cells = {(row["split"], row["label"], row["metric"]): row for row in rows}
     lines = [
-        ["split", "label", "cases", *(f"{name} [CI]" for name in SHOWN.values()), "missed", "false alarms"]
+        [
+            "split",
+            "label",
+            "cases",
+            *(f"{name} [CI]" for name in SHOWN.values()),
+            "missed",
+            "false alarms",
+            "failed",
+        ]
     ]
     for split, label in dict.fromkeys((split, label) for split, label, _ in cells):
         dice = cells[split, label, "dice"]
         shown = [_interval(cells.get((split, label, metric))) for metric in SHOWN]
-        lines.append([split, label, dice["cases"], *shown, dice[Status.MISSED], dice[Status.FALSE_ALARM]])
+        counts = (dice[Status.MISSED], dice[Status.FALSE_ALARM], dice["failed"])
+        lines.append([split, label, dice["cases"], *shown, *counts])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()

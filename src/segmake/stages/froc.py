@@ -22,8 +22,8 @@ from segmake.dataset.annotations import (
 )
 from segmake.errors import InputError
 from segmake.jobs import FrocJob
-from segmake.metrics.candidates import MISSED, Findings, Marks, Matches, match
-from segmake.metrics.froc import FP_PER_SCAN, Froc, froc
+from segmake.metrics.candidates import MISSED, Findings, Marks, Matches, match_marks
+from segmake.metrics.froc import FP_PER_SCAN, Froc, score_detections
 from segmake.metrics.statistics import Bootstrap, Floats
 from segmake.metrics.summary import rounded
 from segmake.tables import write_table
@@ -40,7 +40,7 @@ def run(job: FrocJob) -> None:
         raise InputError(f"{job.annotations} has no nodule in these scans, so there is no sensitivity")
     matches = list(scans.values())
     bootstrap = Bootstrap(job.seed, job.resamples, job.confidence)
-    found = froc(matches, bootstrap.rng("froc"), job.resamples, job.confidence)
+    found = score_detections(matches, bootstrap.rng("froc"), job.resamples, job.confidence)
     write_table(job.output, [*_score_rows(found), *_count_rows(matches)])
     if job.curve:
         curve = zip(found.curve.thresholds, found.curve.fp_per_scan, found.curve.sensitivity, strict=True)
@@ -67,7 +67,7 @@ def _scans(job: FrocJob) -> dict[str, Matches]:
         if outside:
             log.warning("%d rows of %s are of other scans and left out", outside, path)
     return {
-        scan: match(_marks(marks.get(scan, [])), _findings(nodules, scan), _findings(excluded, scan))
+        scan: match_marks(_marks(marks.get(scan, [])), _findings(nodules, scan), _findings(excluded, scan))
         for scan in scans
     }
 

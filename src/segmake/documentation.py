@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from segmake.prediction import LabelCode
 from segmake.recipe import PRESETS, AugmentSettings
 from segmake.settings import Settings
 from segmake.tables import write_text
@@ -125,6 +126,8 @@ def kind_name(kind: Any) -> str:
         return f"list of {_plural(kind_name(inner[0]))}"
     if kind is AugmentSettings:
         return "preset or mapping"
+    if kind is LabelCode:
+        return "mapping"
     words = {int: "integer", float: "number", bool: "true or false", str: "text", Path: "path"}
     return {NoneType: "null", Any: "anything"}.get(kind) or words.get(kind) or re.sub(r"\W+", " ", str(kind))
 

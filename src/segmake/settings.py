@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from segmake.prediction import PredictSettings as PredictSettings  # for all who know settings alone
 from segmake.recipe import AugmentSettings
 from segmake.section import Section
 
@@ -229,21 +230,6 @@ class TrainSettings(Section):
     by their seed alone measure its noise (`evaluate/comparison.tsv`)."""
     cache_gb: NonNegativeFloat = 4.0
     """Training arrays up to this size are held in memory; larger ones are read from disk patch by patch."""
-
-
-class PredictSettings(Section):
-    """Models + cases -> label maps on the native grid."""
-
-    overlap: NonNegativeFloat = Field(0.5, lt=1)
-    """Overlap of neighbouring windows as a fraction of the patch."""
-    mirror: bool = False
-    """Average over mirrored copies along the model's flip axes (2^axes times slower)."""
-    windows: PositiveInt = 2
-    """Windows per network call."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto: bf16 autocast where the hardware has it."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto: CUDA when there is one."""
 
 
 class EvaluateSettings(Section):

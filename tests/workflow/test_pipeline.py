@@ -126,7 +126,7 @@ def test_killed_run_goes_on_to_the_same_files(
     finished: Experiment, make_experiment: Callable[..., Experiment], stage: str
 ) -> None:
     experiment = make_experiment()
-    seen = {"resample": "resample/*.b2nd", "train": "train/unet/fold-0/state/*"}[stage]
+    seen = {"resample": "resample/*.b2nd", "train": "train/unet/fold-0/state/state.pt"}[stage]
     process = subprocess.Popen(
         experiment.command(),
         cwd=experiment.folder,

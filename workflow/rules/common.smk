@@ -103,6 +103,15 @@ def fold_models(wildcards):
     return [f"train/{wildcards.model}/fold-{fold}/model.pt" for fold in MODELS[wildcards.model].folds]
 
 
+def train_flags(wildcards):
+    """Settings of a training; of an earlier run to repeat, the same model and fold."""
+    model = located(MODELS[wildcards.model], "replay", "init_from")
+    if model.replay is not None:
+        earlier = model.replay / f"train/{wildcards.model}/fold-{wildcards.fold}/model.pt"
+        model = model.model_copy(update={"replay": earlier})
+    return flags(model, leave_out=("folds",))
+
+
 def per_shard(pattern):
     """One file per shard; other wildcards stay."""
     return [pattern.replace("{shard}", shard) for shard in SHARDS]

@@ -26,7 +26,7 @@ rule train:
         runtime=2880,
         gpu=lambda wildcards: int(MODELS[wildcards.model].device == "cuda"),
     params:
-        settings=lambda wildcards: flags(MODELS[wildcards.model], leave_out=("folds",)),
+        settings=train_flags,
     shell:
         "segmake --log {log:q} train --tables {input.tables:q} --plan {input.plan:q} --fold {wildcards.fold} "
         "--output {output.model:q} --threads {threads} {params.settings:q}"

@@ -162,6 +162,8 @@ def test_a_name_that_no_sheet_can_carry_is_shown(tmp_path: Path, name: str, show
 def test_a_series_in_a_folder_of_several_stands_on_its_folder(tmp_path: Path) -> None:
     (tmp_path / "scan").mkdir()
     (tmp_path / "odd#name").mkdir()
+    (tmp_path / "seg").mkdir()
+    assert on_disk(tmp_path / "gone#1.2") == tmp_path / "gone#1.2"
     assert on_disk(tmp_path / "scan#1.2.840") == tmp_path / "scan"
     assert on_disk(tmp_path / "odd#name") == tmp_path / "odd#name"
     assert on_disk(tmp_path / "odd#name#1.2") == tmp_path / "odd#name"

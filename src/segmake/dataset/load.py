@@ -44,7 +44,7 @@ def load_dataset(data: DataSettings, phantoms: PhantomSettings, key_file: Path |
         raise ConfigError(
             f"data.regions list {sorted(unknown)}, which data.labels {dict(labels)} do not; add them"
         )
-    _check_meaning(labels, regions)
+    _check_meaning(channels, labels, regions)
     _check_map(data, labels)
     named = bool(found.channels)
     cases = [_with_channels(case, list(channels), named) for case in found.cases]
@@ -89,8 +89,15 @@ def _check_names(names: set[str]) -> None:
             raise InputError(f"case '{name}' is called like a table of segmake; rename it")
 
 
-def _check_meaning(labels: Mapping[str, int], regions: Mapping[str, list[int]]) -> None:
-    """Scores are told apart by the name of their label or region."""
+def _check_meaning(
+    channels: Mapping[str, str], labels: Mapping[str, int], regions: Mapping[str, list[int]]
+) -> None:
+    """Names are columns of tables; scores are told apart by the name of their label or region."""
+    for name in (*channels, *labels, *regions):
+        if not name.strip() or not name.isprintable():
+            raise ConfigError(
+                f"the name of a channel, label or region is text on one line, got {name!r}; rename it"
+            )
     if both := sorted(set(labels) & set(regions)):
         raise ConfigError(f"'{both[0]}' names a label and a region; give the region another name")
     if "mean" in {*labels, *regions}:

@@ -51,7 +51,8 @@ def on_disk(path: Path) -> Path:
     """The file or folder behind a path: FOLDER#UID names one DICOM series of a folder that holds several."""
     if "#" not in path.name or path.exists():
         return path
-    return path.with_name(path.name.rpartition("#")[0] or path.name)
+    folder = path.with_name(path.name.rpartition("#")[0] or path.name)
+    return folder if folder.exists() else path
 
 
 def shard_of(case: str, shards: int) -> int:
@@ -131,6 +132,7 @@ def _cases(rows: Sequence[NumberedRow], channels: Sequence[str], folder: Path, o
     columns = list(rows[0].cells)
     before = columns[: columns.index("class")] if "class" in columns else columns
     wanted = channels or [name for name in before if name not in FIXED]
+    check_channels(wanted, origin)
     for name in ("case", *wanted):
         if name not in columns:
             raise InputError(
@@ -158,7 +160,9 @@ def _case(row: Mapping[str, str], channels: Sequence[str], folder: Path, where: 
         raise InputError(f"{where}, column case: {wrong}; rename it")
     split = row.get("split") or "train"
     if split not in SPLITS:
-        raise InputError(f"{where}, column split: must be one of {', '.join(SPLITS)}, got '{split}'")
+        raise InputError(
+            f"{where}, column split: must be one of {', '.join(SPLITS)}, got '{split}'; correct it"
+        )
     problem = row.get("problem", "")
     empty = [channel for channel in channels if not row.get(channel)]
     if empty and not problem:
@@ -175,6 +179,15 @@ def _case(row: Mapping[str, str], channels: Sequence[str], folder: Path, where: 
         extra={key: value for key, value in row.items() if key not in (*FIXED, *channels)},
         problem=problem,
     )
+
+
+def check_channels(names: Iterable[str], origin: str) -> None:
+    """Raise an InputError when a channel is called like a column with a meaning of its own."""
+    for name in names:
+        if name in FIXED:
+            raise InputError(
+                f"{origin}: '{name}' is a column of every case sheet and names no channel; rename the channel"
+            )
 
 
 def wrong_name(name: str) -> str:

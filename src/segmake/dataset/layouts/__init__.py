@@ -23,7 +23,7 @@ from segmake.dataset.layouts.luna16 import index_luna16
 from segmake.dataset.layouts.msd import index_msd
 from segmake.dataset.layouts.nnunet import index_nnunet
 from segmake.dataset.layouts.pairs import index_pairs
-from segmake.dataset.sheet import Case, unfit, wrong_name
+from segmake.dataset.sheet import Case, check_channels, unfit, wrong_name
 from segmake.errors import InputError
 
 log = logging.getLogger("segmake")
@@ -66,6 +66,7 @@ def index_layout(layout: str, root: Path, channels: Collection[str] = ()) -> Dat
         raise InputError(f"{root} holds no case in {layout} layout; check data.root and data.layout")
     _check_names(found.cases, root)
     found = _agree(found, channels)
+    check_channels(found.channels or {name for case in found.cases for name in case.channels}, str(root))
     cases = [_fit(case) for case in found.cases]
     if layout in SEGMENTATION:
         cases = _without_label(cases)

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from segmake.cli import main
 from segmake.errors import SegmakeError
 from segmake.learning.interruption import Stopped, StopRequest
 
@@ -45,3 +46,12 @@ def test_outside_the_main_thread_it_does_nothing():
 
 def test_being_stopped_is_explained_to_the_user():
     assert issubclass(Stopped, SegmakeError)
+
+
+def test_the_command_line_then_says_try_again(monkeypatch, capsys):
+    def stop(job):
+        raise Stopped("training was stopped by SIGUSR1 after step 3; run it again to go on")
+
+    monkeypatch.setattr("segmake.stages.train.run", stop)
+    assert main(["train", "--tables", "a.tsv", "--plan", "plan.json", "--output", "model.pt"]) == 75
+    assert "segmake: training was stopped by SIGUSR1 after step 3" in capsys.readouterr().err

@@ -1,18 +1,19 @@
-"""Training that is killed again and again under Snakemake; the benchmark of the same kills ten times."""
+"""Training under Snakemake: killed again and again, and repeated from an earlier run."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from experiment import CHECKOUT
+from experiment import CHECKOUT, Experiment
 
 from segmake.tables import read_table
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = pytest.mark.workflow
 SMALL = {
     "shards": 1,
     "data": {"layout": "phantom"},
@@ -28,6 +29,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 def test_killed_twice_at_random_the_model_is_the_same_to_the_byte(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL), encoding="utf-8")
     command = [sys.executable, str(CHECKOUT / "benchmarks" / "kill_training.py"), "--kills", "2"]
@@ -37,3 +39,12 @@ def test_killed_twice_at_random_the_model_is_the_same_to_the_byte(tmp_path: Path
     attempts = read_table(tmp_path / "kill_training.tsv")
     assert len(attempts) == 3
     assert attempts[-1]["found"].startswith("step ")
+
+
+def test_a_run_to_repeat_is_found_fold_by_fold(make_experiment: Callable[..., Experiment]) -> None:
+    experiment = make_experiment()
+    (experiment.folder / "earlier").mkdir()
+    repeated = experiment.changed(train={"replay": "earlier", "folds": [0, 1]})
+    printed = repeated.run("-n", "-p").stdout
+    for fold in (0, 1):
+        assert f"--replay {experiment.folder}/earlier/train/unet/fold-{fold}/model.pt" in printed

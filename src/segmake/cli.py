@@ -129,8 +129,8 @@ def _run(chosen: Segmake) -> None:
         raise SegmakeError("no sub-command was given; see `segmake --help`")
     stage, job = given.popitem()
     started = time.perf_counter()
-    importlib.import_module(f"segmake.stages.{stage}").run(job)
-    write_manifest(stage, job, time.perf_counter() - started)
+    facts = importlib.import_module(f"segmake.stages.{stage}").run(job)
+    write_manifest(stage, job, time.perf_counter() - started, facts)
 
 
 def _log_to_stderr(level: int) -> None:

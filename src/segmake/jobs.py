@@ -134,11 +134,15 @@ class TrainJob(TrainSettings):
     """Model to write; history.csv and state/ go beside it."""
     threads: PositiveInt = 1
     """Processor cores this job may use."""
+    replay_steps: PositiveInt | None = None
+    """Repeat only so many of the first steps of `replay`."""
 
 
 class PredictJob(PredictSettings):
     """Predict label maps on the native grid, for a table of cases or for one scan."""
 
+    trust: str | None = None
+    """Network outside of MONAI (package.module.Class) that the models may import."""
     model: list[Path]
     """Trained models; several are averaged."""
     table: Path | None = None
@@ -286,7 +290,11 @@ class ReportJob(ReportSettings):
 
 
 class VerifyJob(Section):
-    """Check every recorded file of a results folder against its checksum."""
+    """Check every recorded file of a results folder against its checksum, or repeat its trainings."""
 
     folder: CliPositionalArg[Path]
-    """Results folder (the configuration's workdir)."""
+    """Results folder (the configuration's workdir), or a folder in it."""
+    train: bool = False
+    """Repeat the first steps of every training in the folder and compare the weights."""
+    steps: PositiveInt = 10
+    """How many."""

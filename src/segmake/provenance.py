@@ -6,6 +6,7 @@ import json
 import platform
 import shlex
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,8 +36,10 @@ def manifest_path(output: Path) -> Path:
     return output.with_suffix(".manifest.json")
 
 
-def write_manifest(stage: str, job: BaseModel, seconds: float) -> None:
-    """Write the manifest of a job beside its `output`, if it wrote one."""
+def write_manifest(
+    stage: str, job: BaseModel, seconds: float, facts: Mapping[str, object] | None = None
+) -> None:
+    """Write the manifest of a job beside its `output`, if it wrote one, with what the stage returned."""
     output: Path | None = getattr(job, "output", None)
     if output is None or not output.exists() or getattr(job, "show", False):
         return
@@ -55,6 +58,7 @@ def write_manifest(stage: str, job: BaseModel, seconds: float) -> None:
             timespec="seconds"
         ),
         "seconds": round(seconds, 2),
+        **(facts or {}),
     }
     write_text(manifest_path(output), json.dumps(manifest, indent=1) + "\n")
 

@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "documentation": {"prediction", "recipe", "settings", "tables"},
     "ledger": {"tables", "errors", "progress"},
     "provenance": {"tables", "errors"},
+    "repetition": {"configuration", "jobs", "provenance", "tables", "errors"},
     "cli": {"configuration", "jobs", "errors", "provenance"},
     "volume": {"source", "errors"},
     "dataset": {"settings", "tables", "volume", "source", "errors"},

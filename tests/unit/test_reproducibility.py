@@ -56,7 +56,7 @@ def test_a_level_says_what_keeps_it_from_the_next(device, compiled, clocked, rea
 
 
 def test_every_reason_is_given():
-    assert statement({1: "a", 10: "b"}, "cuda", True, True) == {
+    assert statement({"1": "a", "10": "b"}, "cuda", True, True) == {
         "level": "recorded",
         "why": "its sums on a GPU may run in another order; a compiled network may round differently; "
         "its learning rates followed the clock; train.replay repeats it",

@@ -121,6 +121,58 @@ def test_changed_data_starts_clean(results, caplog):
     assert "(training cases changed); starting clean" in caplog.text
 
 
+def test_fewer_cases_are_whole_groups_and_part_of_more(results):
+    table = results / "resample" / "shard-00.tsv"
+    small_plan(folds={f"case{i}": int(i == 5) for i in range(6)}).save(results / "plan.json")
+    seen = {}
+    for count in (1, 2, 4, "all"):
+        facts = train.run(job(results, cases=[count], seed=2, steps=1))
+        model = load_model(job(results).output, torch.device("cpu"))
+        assert facts["reproducibility"]["weights"] == model.hashes
+        assert model.settings.cases == [count]
+        seen[count] = set(model.training)
+    assert [len(names) for names in seen.values()] == [1, 2, 4, 5]
+    assert seen[1] < seen[2] < seen[4] < seen["all"] == {f"case{i}" for i in range(5)}
+    lines = table.read_text().splitlines()
+    grouped = [f"{lines[0]}\tgroup", *(f"{line}\tsame" for line in lines[1:])]
+    table.write_text("\n".join(grouped) + "\n")  # case0, case2 and case4 are of one patient
+    chosen = set()
+    for seed in (0, 2, 4):
+        train.run(job(results, cases=[1], seed=seed, steps=1))
+        chosen.add(tuple(load_model(job(results).output, torch.device("cpu")).training))
+    assert chosen == {("case0", "case2", "case4"), ("case1",), ("case3",)}
+
+
+@pytest.mark.parametrize(
+    ("cases", "sentence"),
+    [
+        ([4], "asks for 4 training cases, but there are 3; lower it"),
+        ([1, 2], "takes one of train.cases, got"),
+    ],
+)
+def test_a_number_of_cases_that_cannot_be_is_explained(results, cases, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        train.run(job(results, cases=cases))
+
+
+def test_two_runs_of_a_deterministic_job_have_the_same_hashes(results):
+    first = train.run(job(results, steps=11))["reproducibility"]
+    again = train.run(job(results, steps=11, output=results / "again" / "model.pt"))["reproducibility"]
+    assert first == again
+    assert first["level"] == "deterministic"
+    assert list(first["weights"]) == ["1", "10", "11"]
+    assert len(set(first["weights"].values())) == 3
+    other = train.run(job(results, steps=11, seed=1))["reproducibility"]
+    assert not set(first["weights"].values()) & set(other["weights"].values())
+
+
+def test_the_first_steps_of_a_run_are_repeated_alone(results):
+    whole = train.run(job(results, steps=12))["reproducibility"]["weights"]
+    model, elsewhere = job(results).output, results / "again" / "model.pt"
+    part = train.run(job(results, steps=12, replay=model, replay_steps=10, output=elsewhere))
+    assert part["reproducibility"]["weights"] == {step: whole[step] for step in ("1", "10")}
+
+
 def test_an_unknown_fold_is_explained(results):
     with pytest.raises(InputError, match=r"folds of the plan \[0, 1\], got 7"):
         train.run(job(results, fold=7))

@@ -26,6 +26,10 @@ from segmake.plan import Plan
 from segmake.settings import TrainSettings
 
 FORMAT = 1
+OPEN = "monai.networks.nets."
+"""Networks that a model may name without being trusted."""
+OPTIONAL = ("compiled", "training", "hashes", "start")
+"""Facts that a model of an earlier segmake does not have."""
 PACKAGES = ("segmake", "torch", "monai", "numpy")
 
 
@@ -34,7 +38,9 @@ class TrainedModel:
     """A network and everything needed to use it.
 
     validation: names of the cases it has not seen; history: its last figures (steps, loss, val_dice);
-    rates, compiled: learning rate of each step and whether the network was compiled, to repeat the training.
+    rates, compiled: learning rate of each step and whether the network was compiled, to repeat the training;
+    training: names of the cases it learned from; hashes: SHA-256 of the weights in training, by step;
+    start: what came from `train.init_from`.
     """
 
     network: nn.Module
@@ -47,6 +53,9 @@ class TrainedModel:
     versions: dict[str, str]
     rates: list[float] = field(default_factory=list)
     compiled: bool = False
+    training: list[str] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+    start: dict[str, Any] = field(default_factory=dict)
 
 
 def versions() -> dict[str, str]:
@@ -70,16 +79,22 @@ def save_model(path: Path, model: TrainedModel) -> None:
         "history": model.history,
         "versions": model.versions,
         "compiled": model.compiled,
+        "training": model.training,
+        "hashes": model.hashes,
+        "start": model.start,
     }
     rates = torch.tensor(model.rates, dtype=torch.float64)
     content = {"format": FORMAT, "about": json.dumps(about), "rates": rates}
     write(content | {"weights": tensors(model.network)}, path)
 
 
-def load_model(path: Path, device: torch.device) -> TrainedModel:
+def load_model(path: Path, device: torch.device, trusted: str | None = None) -> TrainedModel:
     """Rebuild a published model, ready to predict.
 
-    Raises InputError when the file is not a model of this format.
+    A network of MONAI is made as it stands. Any other is code that the file only names: it is imported
+    when the caller names it too (`trusted`).
+
+    Raises InputError when the file is not a model of this format, or names code that nobody trusted.
     """
     content = read(path, device)
     if content.get("format") != FORMAT:
@@ -87,14 +102,24 @@ def load_model(path: Path, device: torch.device) -> TrainedModel:
     about = json.loads(content["about"])
     try:
         plan, settings = Plan.model_validate(about["plan"]), TrainSettings.model_validate(about["settings"])
+        _check_trust(path, settings.network, trusted)
         network = build(settings.network, settings.options, plan, settings.deep_supervision)
         network.load_state_dict(content["weights"])
     except (ValidationError, RuntimeError) as error:
         raise InputError(f"{path} was written by another segmake ({error}); train it again") from error
     facts = {name: about[name] for name in ("fold", "seed", "validation", "history", "versions")}
     if "rates" in content:  # as of segmake 0.2
-        facts |= {"rates": content["rates"].tolist(), "compiled": about["compiled"]}
+        facts |= {"rates": content["rates"].tolist()}
+        facts |= {name: about[name] for name in OPTIONAL if name in about}
     return TrainedModel(network.to(device).eval(), plan, settings=settings, **facts)
+
+
+def _check_trust(path: Path, network: str, trusted: str | None) -> None:
+    if "." in network and not network.startswith(OPEN) and network != trusted:
+        raise InputError(
+            f"{path} is made of the network {network}, code of another package that would be imported; if "
+            f"you trust that package and whoever gave you the file, add --trust {network}"
+        )
 
 
 def write(content: Mapping[str, Any], path: Path) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from segmake.device import autocast, choose_device
 from segmake.errors import ConfigError
-from segmake.learning import augmentation, compiling
+from segmake.learning import augmentation, compiling, transfer
 from segmake.learning.divergence import damping, fall_back
 from segmake.learning.interruption import Stopped, StopRequest
 from segmake.learning.journal import Journal
@@ -26,6 +26,7 @@ from segmake.learning.loading import Loader
 from segmake.learning.losses import Loss
 from segmake.learning.networks import build, check, logits
 from segmake.learning.optimizers import make_optimizer, set_rate
+from segmake.learning.reproducibility import MARKS, weights_sha256
 from segmake.learning.run import Run, Setback, average, mark_good, restore, save
 from segmake.learning.sampling import Batch, Case, Sampler, generator
 from segmake.learning.schedule import Schedule
@@ -37,7 +38,6 @@ log = logging.getLogger("segmake")
 AUGMENT, CHANCE = 3, 4
 ROW_STEPS = 20
 VALIDATION_STEPS = 100
-AXES = ("x", "y", "z")
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,11 @@ def _start(task: Task) -> Run:
         for _ in range(2)
     ]
     check(made[0], name, task.plan)
+    taken = transfer.start(made[0], settings)
+    made[1].load_state_dict(made[0].state_dict())
     optimizer = make_optimizer(made[0], settings)
-    return Run(made[0].train(), made[1].eval().requires_grad_(False), optimizer)
+    about = taken.about() if taken else {}
+    return Run(made[0].train(), made[1].eval().requires_grad_(False), optimizer, start=about)
 
 
 def _loader(task: Task) -> Loader:
@@ -136,7 +139,7 @@ def _augment(batch: Batch, task: Task, step: int) -> tuple[Tensor, Tensor]:
     images = torch.from_numpy(batch.images).to(task.device, non_blocking=True)
     labels = torch.from_numpy(batch.labels).to(task.device, non_blocking=True)
     grid = augmentation.Grid(task.plan.patch, task.plan.spacing_mm)
-    recipe = augmentation.Recipe(flip=tuple(AXES.index(axis) for axis in task.settings.flip))
+    recipe = augmentation.Recipe.of(task.settings, task.plan)
     random = generator(task.seed, AUGMENT, step)
     shape = (images.shape[0], images.shape[1])
     return augmentation.apply(images, labels, grid, augmentation.draw(recipe, grid, shape, random))
@@ -168,6 +171,8 @@ def _advance(run: Run, rate: float, ema: float) -> None:
     average(run, ema)
     run.rates.append(rate)
     run.step += 1
+    if run.step in MARKS:
+        run.hashes[str(run.step)] = weights_sha256(run.network)
 
 
 def _record(run: Run, loss: float, rate: float, validation: Validation) -> None:
@@ -208,6 +213,7 @@ def _finish(run: Run, task: Task, state: Path, validation: Validation) -> None:
     """Close the history and keep the finished state, so that the same job only publishes again."""
     if not run.finished:
         rate = run.rates[-1]
+        run.hashes[str(run.step)] = weights_sha256(run.network)
         run.history.close_row(run.step, run.seconds, rate, validation.dice(run.averaged))
         run.finished = True
         save(run, task.identity, state)

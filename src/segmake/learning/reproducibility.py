@@ -49,12 +49,7 @@ def level(device: str, compiled: bool, clocked: bool) -> tuple[Level, str]:
     return "deterministic", "the same job on this kind of processor, with as many threads, repeats it"
 
 
-def statement(weights: Mapping[int, str], device: str, compiled: bool, clocked: bool) -> dict[str, Any]:
-    """What the manifest says about a training: level, reason, device, weights by step."""
+def statement(hashes: Mapping[str, str], device: str, compiled: bool, clocked: bool) -> dict[str, Any]:
+    """What the manifest says about a training: level, reason, device, hashes of the weights by step."""
     reached, why = level(device, compiled, clocked)
-    return {
-        "level": reached,
-        "why": why,
-        "device": device,
-        "weights": {str(k): v for k, v in weights.items()},
-    }
+    return {"level": reached, "why": why, "device": device, "weights": dict(hashes)}

@@ -53,7 +53,8 @@ class Setback:
 class Run:
     """What changes from step to step.
 
-    averaged: the weights to publish; rates: learning rate of each step taken; compiled: None until decided.
+    averaged: the weights to publish; rates: learning rate of each step taken; compiled: None until decided;
+    hashes: SHA-256 of the weights after some steps, by step; start: what came from `train.init_from`.
     """
 
     network: nn.Module
@@ -64,12 +65,14 @@ class Run:
     finished: bool = False
     compiled: bool | None = None
     rates: list[float] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+    start: dict[str, Any] = field(default_factory=dict)
     setbacks: list[Setback] = field(default_factory=list)
     history: History = field(default_factory=History)
     good: Content = field(default_factory=dict)
 
 
-FIGURES = ("step", "seconds", "finished", "compiled")
+FIGURES = ("step", "seconds", "finished", "compiled", "hashes")
 
 
 def content(run: Run) -> Content:

@@ -14,13 +14,16 @@ from typing import Any
 
 import torch
 
-from segmake.errors import InputError
+from segmake.errors import ConfigError, InputError
 from segmake.jobs import TrainJob
 from segmake.learning.checkpoint import TrainedModel, load_model, save_model, versions
 from segmake.learning.journal import Journal
 from segmake.learning.loop import Task, train
+from segmake.learning.reproducibility import statement
 from segmake.learning.sampling import Case
+from segmake.learning.subset import choose_cases
 from segmake.learning.tracking import MlflowRun
+from segmake.learning.weights import identify
 from segmake.plan import Plan
 from segmake.settings import TrainSettings
 from segmake.tables import Row, read_cases
@@ -28,20 +31,22 @@ from segmake.volume.store import load_array, open_array
 
 log = logging.getLogger("segmake")
 VERSION = 1
-IRRELEVANT = {"folds", "device", "checkpoint_minutes", "cache_gb", "mlflow", "replay"}
+IRRELEVANT = {"folds", "seeds", "device", "checkpoint_minutes", "cache_gb", "mlflow", "replay"}
 """Settings that do not decide the weights: changing one does not begin training again (what is read from
 `replay` does)."""
 
 
-def run(job: TrainJob) -> None:
-    """Train one network on one fold and publish it."""
+def run(job: TrainJob) -> dict[str, Any]:
+    """Train one network on one fold and publish it; returns how far its manifest vouches for it."""
     torch.set_num_threads(job.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     plan = Plan.load(job.plan)
     rows = read_cases(job.tables)
     training, validation = _split(rows, plan, job.fold)
     settings = TrainSettings(**{name: getattr(job, name) for name in TrainSettings.model_fields})
-    replayed = load_model(settings.replay, torch.device("cpu")) if settings.replay else None
+    training = _fewer(training, settings)
+    replayed = _replayed(settings)
+    rates = replayed.rates[: job.replay_steps] if replayed else []
     in_memory = _gigabytes(rows) <= settings.cache_gb
     task = Task(
         plan,
@@ -49,8 +54,8 @@ def run(job: TrainJob) -> None:
         job.seed,
         training=[_case(row, in_memory) for row in training],
         validation=[_case(row, False) for row in validation],
-        identity=_identity(job, settings, plan, training) | _course(replayed),
-        rates=replayed.rates if replayed else (),
+        identity=_identity(job, settings, plan, training) | _course(replayed, rates),
+        rates=rates,
         compiled=replayed.compiled if replayed else None,
     )
     log.info("training on %d cases, %d kept for validation", len(training), len(validation))
@@ -69,8 +74,13 @@ def run(job: TrainJob) -> None:
             versions=versions(),
             rates=result.rates,
             compiled=bool(result.compiled),
+            training=[row["case"] for row in training],
+            hashes=result.hashes,
+            start=result.start,
         ),
     )
+    clocked = settings.minutes is not None and not rates
+    return {"reproducibility": statement(result.hashes, task.device.type, bool(result.compiled), clocked)}
 
 
 def _journal(job: TrainJob, settings: TrainSettings, state: Path) -> Journal:
@@ -84,11 +94,16 @@ def _journal(job: TrainJob, settings: TrainSettings, state: Path) -> Journal:
     return Journal(f"fold {job.fold}", job.output.parent / "history.csv", state / "tensorboard", others)
 
 
-def _course(replayed: TrainedModel | None) -> dict[str, Any]:
+def _replayed(settings: TrainSettings) -> TrainedModel | None:
+    """The training to repeat, made of the network that the settings name."""
+    if settings.replay is None:
+        return None
+    return load_model(settings.replay, torch.device("cpu"), settings.network)
+
+
+def _course(replayed: TrainedModel | None, rates: list[float]) -> dict[str, Any]:
     """What decides the weights of a training that repeats another."""
-    if replayed is None:
-        return {}
-    return {"replayed": _hash([replayed.rates, replayed.compiled])}
+    return {"replayed": _hash([rates, replayed.compiled])} if replayed else {}
 
 
 def _split(rows: list[Row], plan: Plan, fold: int) -> tuple[list[Row], list[Row]]:
@@ -104,6 +119,20 @@ def _split(rows: list[Row], plan: Plan, fold: int) -> tuple[list[Row], list[Row]
     if not training:
         raise InputError(f"no case is left to train on without fold {fold}; add cases or use fewer folds")
     return training, validation
+
+
+def _fewer(rows: list[Row], settings: TrainSettings) -> list[Row]:
+    """Rows of as many cases as the training is to learn from."""
+    if len(settings.cases) > 1:
+        raise ConfigError(
+            f"one training takes one of train.cases, got {settings.cases}; give one (a configuration makes a "
+            "model of each)"
+        )
+    count = settings.cases[0]
+    if count == "all":
+        return rows
+    groups = [row.get("group") or row["case"] for row in rows]
+    return [rows[index] for index in choose_cases(groups, count, settings.seed)]
 
 
 def _case(row: Row, in_memory: bool) -> Case:
@@ -123,6 +152,8 @@ def _identity(job: TrainJob, settings: TrainSettings, plan: Plan, rows: list[Row
     facts = {f"train.{name}": value for name, value in settings.model_dump(mode="json").items()}
     for name in IRRELEVANT:
         del facts[f"train.{name}"]
+    if settings.init_from is not None:
+        facts["train.init_from"] = identify(settings.init_from)  # what is in it, not what it is called
     cases = [[row["case"], row.get("key", ""), row.get("sha256", "")] for row in rows]
     planned = plan.model_dump(mode="json", exclude={"reasons", "folds"})
     return facts | {

@@ -1,7 +1,7 @@
-"""verify: takes a results folder, checks every recorded file against its checksum.
+"""verify: takes a results folder, checks every recorded file against its checksum, or repeats its trainings.
 
 The files of cases are checked against the ledger's records; plan, models, tables and pages against the
-manifests beside them.
+manifests beside them. With --train the first steps of every training are done again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from segmake.errors import InputError
 from segmake.jobs import VerifyJob
 from segmake.ledger import damaged_files, load_record
 from segmake.progress import track
+from segmake.repetition import find_trainings, repeat
 from segmake.tables import hash_path, read_table
 
 log = logging.getLogger("segmake")
@@ -26,18 +27,51 @@ class DamagedFiles(InputError):
     """Files that are missing or are not what was recorded."""
 
 
+class DifferentWeights(InputError):
+    """Trainings that did not give the same weights again."""
+
+
 def run(job: VerifyJob) -> None:
-    """Check all records below the folder.
+    """Check all records below the folder, or repeat the trainings there.
 
     Raises:
         DamagedFiles: some files are missing or changed; each is named.
-        InputError: there is no record, so this is no results folder.
+        DifferentWeights: some trainings gave other weights; each is named.
+        InputError: there is no record or training, so this is no results folder.
     """
-    records = sorted(set(_records(job.folder)))
+    if job.train:
+        _repeat_trainings(job.folder, job.steps)
+    else:
+        _check_files(job.folder)
+
+
+def _repeat_trainings(folder: Path, steps: int) -> None:
+    """Repeat every training, a line for each."""
+    found = find_trainings(folder)
+    if not found:
+        raise InputError(f"{folder} holds no trained model; give a workdir, or train/MODEL/fold-K in it")
+    different = []
+    for path in found:
+        repetition = repeat(path, steps)
+        line = f"{path.parent}: {repetition.sentence}"
+        log.log(logging.INFO if repetition.differs is None else logging.ERROR, "%s", line)
+        if repetition.differs is not None:
+            different.append(line)
+    if different:
+        raise DifferentWeights(
+            f"{len(different)} of {len(found)} trainings did not give the same weights again: "
+            f"{'; '.join(different)}. Take the versions, the kind of processor and the threads of their "
+            "manifests to repeat them"
+        )
+
+
+def _check_files(folder: Path) -> None:
+    """Check every file that is recorded."""
+    records = sorted(set(_records(folder)))
     if not records:
-        raise InputError(f"{job.folder} holds no records of segmake; give the workdir of a configuration")
+        raise InputError(f"{folder} holds no records of segmake; give the workdir of a configuration")
     bad = [line for path in track(records, len(records), "verify") for line in _damage(path)]
-    bad += _changed_outputs(job.folder)
+    bad += _changed_outputs(folder)
     for line in bad:
         log.error("%s", line)
     if bad:

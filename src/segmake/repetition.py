@@ -1,0 +1,125 @@
+"""Trainings done again for a few steps, to see whether they give the same weights.
+
+A training is repeated from the manifest beside its model: the same settings, inputs and threads, with the
+learning rates that the model remembers, in a process of its own and a folder that is removed again.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segmake.configuration import flags
+from segmake.errors import InputError
+from segmake.jobs import TrainJob
+from segmake.provenance import manifest_path
+from segmake.tables import hash_path, write_text
+
+REPLACED = ("tables", "output", "replay", "replay_steps", "mlflow")
+"""Settings that are not those of the training that is repeated."""
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """What came of repeating a training: the step whose weights differ first, None where none does."""
+
+    steps: int
+    differs: int | None
+    circumstances: str
+    """What was recorded to be different then."""
+
+    @property
+    def sentence(self) -> str:
+        """The result in words."""
+        if self.differs is None:
+            return f"the weights are the same after step {self.steps}"
+        return f"the weights differ after step {self.differs} ({self.circumstances})"
+
+
+def find_trainings(folder: Path) -> list[Path]:
+    """Manifests of the trainings below a folder."""
+    found = sorted(folder.rglob("*.manifest.json"))
+    return [path for path in found if _read(path).get("stage") == "train"]
+
+
+def repeat(path: Path, steps: int) -> Repetition:
+    """Repeat the first steps of the training whose manifest this is; an equal one is noted in the manifest.
+
+    Steps are hashed at 1, 10 and 100 and at the end: the last of these up to `steps` is where it stops.
+
+    Raises:
+        InputError: the manifest says nothing of weights, an input has changed since, or training fails.
+    """
+    manifest = _read(path)
+    before = manifest.get("reproducibility", {})
+    weights: Mapping[str, str] = before.get("weights", {})
+    marks = sorted(int(step) for step in weights if int(step) <= steps)
+    if not marks:
+        raise InputError(f"{path} holds no hash of weights; train this model again with this segmake")
+    job = TrainJob.model_validate(manifest["settings"])
+    base = _base(path, job.output)
+    for name, digest in manifest["inputs"].items():
+        if not (base / name).exists() or hash_path(base / name) != digest:
+            raise InputError(f"{base / name} is not what {path.parent} was trained on; train it again")
+    now = _train(job, path.parent / manifest["output"], base, marks[-1])
+    again = now["reproducibility"]["weights"]
+    different = [mark for mark in marks if weights[str(mark)] != again.get(str(mark))]
+    if not different:
+        verified = {"level": "verified", "repeated_steps": marks[-1]}
+        write_text(path, json.dumps(manifest | {"reproducibility": before | verified}, indent=1) + "\n")
+    return Repetition(marks[-1], different[0] if different else None, circumstances(manifest, now))
+
+
+def circumstances(before: Manifest, now: Manifest) -> str:
+    """What two manifests say differently about where and by what they were made."""
+    sides = [
+        {"processor": side["processor"], "device": side["reproducibility"]["device"]}
+        | {"Python": side["python"], **side["packages"]}
+        for side in (before, now)
+    ]
+    names = dict.fromkeys([*sides[0], *sides[1]])
+    changed = [
+        f"{name}: {sides[0].get(name, 'none')} then, {sides[1].get(name, 'none')} now"
+        for name in names
+        if sides[0].get(name) != sides[1].get(name)
+    ]
+    if changed:
+        return "; ".join(changed)
+    return f"versions, processor and device are the same; it was {before['reproducibility']['level']}"
+
+
+def _train(job: TrainJob, model: Path, base: Path, steps: int) -> Manifest:
+    """Train again with the rates of a model; the manifest of what came out."""
+    with tempfile.TemporaryDirectory() as scratch:
+        output = Path(scratch) / "model.pt"
+        command = [sys.executable, "-m", "segmake.cli", "train", *flags(job, leave_out=REPLACED)]
+        command += ["--tables", *map(str, job.tables), "--output", str(output)]
+        command += ["--replay", str(model.absolute()), "--replay_steps", str(steps)]
+        done = subprocess.run(command, cwd=base, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or ["no word"])[-1]
+            raise InputError(f"{model} could not be repeated: {said}")
+        return _read(manifest_path(output))
+
+
+def _base(path: Path, output: Path) -> Path:
+    """Folder that the relative paths of a training count from."""
+    folder = path.absolute().parent
+    if not output.is_absolute() and folder.parts[-len(output.parts) + 1 :] == output.parent.parts:
+        return Path(*folder.parts[: len(folder.parts) - len(output.parts) + 1])
+    return Path.cwd()
+
+
+def _read(path: Path) -> Manifest:
+    try:
+        manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no readable manifest: {error}; train this model again") from error
+    return manifest

@@ -11,23 +11,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import nnunet
+from nnunet import Timed, bullets, timed
 from segmake.dataset.load import load_dataset
 from segmake.ledger import read_record
 from segmake.plan import Plan
@@ -47,28 +42,6 @@ for path in pathlib.Path(sys.argv[1]).glob("*.pkl"):
     found[path.stem] = [[int(a), int(b)] for a, b in values["bbox_used_for_cropping"]]
 print(json.dumps(found))
 """
-
-
-@dataclass(frozen=True)
-class Timed:
-    """Wall and processor seconds of one command."""
-
-    step: str
-    wall_s: float
-    cpu_s: float
-
-
-def timed(step: str, command: list[str], env: dict[str, str] | None = None) -> Timed:
-    """Run a command to its end; raise with its output when it fails."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.perf_counter()
-    done = subprocess.run(command, env=os.environ | (env or {}), capture_output=True, text=True, check=False)
-    wall = time.perf_counter() - started
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Timed(step, wall, cpu)
 
 
 def take(root: Path, target: Path, count: int | None) -> Path:
@@ -103,40 +76,10 @@ def ours(root: Path, folder: Path, spacing: tuple[str, ...] = ()) -> list[Timed]
     return [timed(f"segmake {stage}", [program, stage, *flags]) for stage, flags in commands.items()]
 
 
-def peer(env: Path, root: Path, folder: Path, spacing: tuple[str, ...] = ()) -> list[Timed]:
-    """The one command of nnU-Net, on its own folder layout (made beforehand, untimed)."""
-    raw = folder / "raw" / "Dataset004_Peer"
-    for name in ("imagesTr", "labelsTr"):
-        (raw / name).mkdir(parents=True)
-    header = json.loads((root / "dataset.json").read_text())
-    for entry in header["training"]:
-        image, label = ((root / entry[part]).resolve() for part in ("image", "label"))
-        (raw / "imagesTr" / image.name.replace(".nii.gz", "_0000.nii.gz")).symlink_to(image)
-        (raw / "labelsTr" / label.name).symlink_to(label)
-    write_text(
-        raw / "dataset.json",
-        json.dumps(
-            {
-                "channel_names": header["modality"],
-                "labels": {name: int(value) for value, name in header["labels"].items()},
-                "numTraining": len(header["training"]),
-                "file_ending": ".nii.gz",
-            }
-        ),
-    )
-    folders = {f"nnUNet_{name}": str(folder / name) for name in ("raw", "preprocessed", "results")}
-    two = str(PROCESSES)
-    command = [str(env / "bin" / "nnUNetv2_plan_and_preprocess"), "-d", "4", "-c", "3d_fullres"]
-    command += ["-npfp", two, "-np", two, "--no_pbar"]
-    command += ["-overwrite_target_spacing", *spacing] if spacing else []
-    return [timed("nnU-Net plan_and_preprocess", command, folders)]
-
-
 def compare(env: Path, mine: Path, theirs: Path) -> dict[str, Any]:
     """Crop, spacing, shape, intensities and labels of all cases of both."""
-    folder = theirs / "preprocessed" / "Dataset004_Peer"
-    plans = json.loads((folder / "nnUNetPlans.json").read_text())["configurations"]["3d_fullres"]
-    arrays = folder / "nnUNetPlans_3d_fullres"
+    planned = nnunet.plans(theirs)
+    arrays = theirs / "preprocessed" / nnunet.DATASET / "nnUNetPlans_3d_fullres"
     boxes = json.loads(
         subprocess.run(
             [str(env / "bin" / "python"), "-c", READ_PROPERTIES, str(arrays)],
@@ -169,42 +112,14 @@ def compare(env: Path, mine: Path, theirs: Path) -> dict[str, Any]:
     return {
         "cases": f"{len(rows)} of {len(boxes)}",
         "same crop box": f"{same['crop']}",
-        "spacing (mm), ours / theirs": f"{list(plan.spacing_mm)} / {plans['spacing'][::-1]}",
+        "spacing (mm), ours / theirs": f"{list(plan.spacing_mm)} / {planned['spacing'][::-1]}",
         "same shape": f"{same['shape']}",
         "largest intensity difference, relative to max(1, value)": f"{worst:.2g}",
         "mean absolute intensity difference (standard deviations)": f"{statistics.mean(away):.2g}",
         f"voxels that differ by more than {FAR} standard deviations": f"{statistics.mean(far):.4%}",
         "voxels with the same label": f"{statistics.mean(agree):.4%}",
-        "patch, ours / theirs": f"{list(plan.patch)} / {plans['patch_size'][::-1]}",
+        "patch, ours / theirs": f"{list(plan.patch)} / {planned['patch_size'][::-1]}",
     }
-
-
-def machine(env: Path) -> dict[str, str]:
-    """What it ran on and with."""
-    model = platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    code = "from importlib.metadata import version as v; print(v('nnunetv2'), v('torch'))"
-    found = subprocess.run(
-        [str(env / "bin" / "python"), "-c", code], capture_output=True, text=True, check=True
-    )
-    nnunet, torch = found.stdout.split()
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "processor": f"{model}, {os.cpu_count()} cores",
-        "load before the start": f"{os.getloadavg()[0]:.1f}",
-        "processes": f"{PROCESSES} each",
-        "Python": platform.python_version(),
-        "segmake": f"{version('segmake')} (numpy {version('numpy')}, blosc2 {version('blosc2')})",
-        "nnU-Net": f"{nnunet} (torch {torch})",
-    }
-
-
-def bullets(values: dict[str, Any]) -> str:
-    """A Markdown list."""
-    return "\n".join(f"- {name}: {value}" for name, value in values.items())
 
 
 def total(rows: list[dict[str, Any]], tool: str) -> tuple[float, float]:
@@ -258,7 +173,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each")
     parser.add_argument("--cases", type=int, default=None, help="use the first cases only")
     job = parser.parse_args()
-    facts = machine(job.nnunet_env)
+    facts = nnunet.machine(job.nnunet_env) | {"processes": f"{PROCESSES} each"}
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         base = Path(scratch)
@@ -267,12 +182,12 @@ def main() -> None:
         mine, theirs = base / "ours", base / "peer"
         found = []
         ours(few, mine, HALF_MM)  # also warms both up: first imports after an install are slow
-        peer(job.nnunet_env, few, theirs, HALF_MM)
+        nnunet.preprocess(job.nnunet_env, few, theirs, PROCESSES, HALF_MM)
         found.append(compare(job.nnunet_env, mine, theirs))
         for repeat in range(job.repeats):
             for folder in (mine, theirs):
                 shutil.rmtree(folder)
-            done = [*ours(root, mine), *peer(job.nnunet_env, root, theirs)]
+            done = [*ours(root, mine), *nnunet.preprocess(job.nnunet_env, root, theirs, PROCESSES)]
             rows += [{"repeat": repeat, "step": t.step, "wall_s": t.wall_s, "cpu_s": t.cpu_s} for t in done]
             print("; ".join(f"{t.step} {t.wall_s:.1f} s (CPU {t.cpu_s:.1f})" for t in done), flush=True)
         found.insert(0, compare(job.nnunet_env, mine, theirs))

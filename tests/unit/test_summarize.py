@@ -70,6 +70,14 @@ def test_the_summary_is_over_patients_and_keeps_splits_apart(job):
     assert " ".join(train) == f"{columns} ci_method ok missed false_alarm both_empty failed"
 
 
+def test_scores_may_be_parquet(job):
+    pandas = pytest.importorskip("pandas")
+    path = job.metrics.with_suffix(".parquet")
+    summarize.run(job.model_copy(update={"metrics": path}))
+    table = pandas.read_parquet(path)
+    assert table[table.metric == "dice"].value.tolist() == [0.5, 0.7, 0.8, 0.9, 0.3]
+
+
 def test_the_order_of_the_shards_changes_no_byte(job):
     summarize.run(job)
     first = job.output.read_bytes(), job.metrics.read_bytes()

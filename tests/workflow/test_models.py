@@ -18,8 +18,7 @@ def two_models(experiment: Experiment) -> Experiment:
     """The experiment with two models, one of them under two seeds, and a column for subgroups."""
     path = experiment.folder / "cases.tsv"
     rows = read_table(path)
-    scanners = {row["case"]: "odd" if number % 2 else "even" for number, row in enumerate(rows)}
-    write_table(path, [row | {"scanner": scanners[row["case"]]} for row in rows])
+    write_table(path, [row | {"scanner": f"scanner of {row['case']}"} for row in rows])
     return experiment.changed(models=MODELS, evaluate={"subgroups": ["scanner", "size"], "resamples": 50})
 
 
@@ -35,7 +34,10 @@ def test_more_permutations_only_compare_again_and_subgroups_only_summarize(make_
     ranked = read_table(experiment.results / "evaluate/ranking.tsv")
     assert {row["model"] for row in ranked} == {"small", "fast"}
     groups = read_table(experiment.results / "evaluate/small.seed-1/subgroups.tsv")
-    assert {row["level"] for row in groups if row["subgroup"] == "scanner"} == {"odd", "even"}
+    scores = read_table(experiment.results / "evaluate/small.seed-1/metrics.tsv")
+    trained = {row["case"] for row in scores if row["split"] == "train"}
+    levels = {row["level"] for row in groups if row["subgroup"] == "scanner"}
+    assert levels == {f"scanner of {case}" for case in trained}
     page = (experiment.results / "report/index.html").read_text(encoding="utf-8")
     assert "Models and subgroups" in page
     assert "too few patients (under 10)" in page

@@ -21,7 +21,7 @@ from segmake.metrics.statistics import Bootstrap
 from segmake.metrics.subgroups import COLUMNS as SUBGROUP_COLUMNS
 from segmake.metrics.subgroups import SIZE, subgroup_rows
 from segmake.metrics.summary import summary_rows, summary_text
-from segmake.tables import Row, read_cases, read_table, write_table
+from segmake.tables import Row, check_table_format, read_cases, read_table, write_scores, write_table
 
 log = logging.getLogger("segmake")
 
@@ -29,7 +29,8 @@ COLUMNS = ("case", "split", "fold", "label", "metric", "value", "unit", "status"
 
 
 def run(job: SummarizeJob) -> None:
-    """Write metrics.tsv, summary.tsv and subgroups.tsv."""
+    """Write metrics.tsv (or .parquet), summary.tsv and subgroups.tsv."""
+    check_table_format(job.metrics)
     cases = read_cases(job.tables)
     if not cases:
         raise InputError(
@@ -38,7 +39,7 @@ def run(job: SummarizeJob) -> None:
         )
     scores = [row for case in cases for row in read_table(Path(case["path"]))]
     bootstrap = Bootstrap(job.seed, job.resamples, job.confidence)
-    write_table(job.metrics, scores, COLUMNS)
+    write_scores(job.metrics, scores, COLUMNS)
     write_table(job.output, summary_rows(scores, cases, bootstrap, _failed(job)))
     if job.subgroup_table:
         patients = {case["case"]: case["group"] for case in cases}

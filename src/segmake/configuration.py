@@ -128,8 +128,9 @@ def _sentence(entry: Any, model: type[BaseModel], origin: str) -> str:
         return f"{origin} has an unknown key '{where}'; {hint} (valid: {', '.join(valid)})"
     if entry["type"] == "missing":
         return f"{origin} needs '{where}'; give it a value"
-    message = entry["msg"].removeprefix("Value error, ")
-    return f"{origin}: {where} is {entry['input']!r}: {message}"
+    message = entry["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+    seen = "empty" if entry["input"] is None else repr(entry["input"])
+    return f"{origin}: {where} is {seen}: {message}{'' if ';' in message else '; correct it'}"
 
 
 def _fields_at(model: type[BaseModel], path: Collection[Any]) -> list[str]:

@@ -98,11 +98,11 @@ def test_a_manifest_is_left_beside_the_output(stage: list[BaseModel], tmp_path: 
         (["train", "--plan", "p", "--output", "o"], "the command line needs 'train.tables'; give it a value"),
         (
             ["train", *TRAIN, "--lr", "fast"],
-            "the command line: train.lr is 'fast': Input should be a valid number",
+            "the command line: train.lr is 'fast': it must be a valid number",
         ),
         (["predict", "--model", "m", "--output", "o"], "predict takes either --table or --image"),
         (["convert", "--output", "o", "--labels", "core"], "write mappings as JSON in quotes"),
-        (["plan", "--folds", "1"], "plan.folds is '1': Input should be greater than or equal to 2"),
+        (["plan", "--folds", "1"], "plan.folds is '1': it must be greater than or equal to 2"),
         (["--debug"], "no sub-command was given; see `segmake --help`"),
     ],
 )
@@ -174,5 +174,5 @@ def test_a_log_file_takes_every_message(
 
 
 def test_parsing_raises_an_explained_error() -> None:
-    with pytest.raises(SegmakeError, match=r"train.steps is '0': Input should be greater than 0"):
+    with pytest.raises(SegmakeError, match=r"train.steps is '0': it must be greater than 0"):
         parse(["train", *TRAIN, "--steps", "0"])

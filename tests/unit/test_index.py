@@ -64,7 +64,7 @@ def test_standard_output_holds_the_sheet_alone(decathlon, tmp_path, capsys):
 
 
 def test_other_folders_are_explained(tmp_path, capsys):
-    with pytest.raises(InputError, match=r"needs a readable dataset\.json"):
+    with pytest.raises(InputError, match=r"this layout has a dataset.json, but .* does not exist"):
         run(IndexJob(layout="msd", root=tmp_path))
     assert main(["index", "brats", str(tmp_path / "nowhere")]) == 2
     shown = capsys.readouterr()

@@ -57,7 +57,7 @@ def test_a_model_overrides_the_whole_group():
     [
         ("stong", "augment.preset is 'stong'"),
         ({"elastc": 1}, "unknown key 'augment.elastc'; did you mean 'elastic'"),
-        ({"elastic": 2}, "augment.elastic is 2: Input should be less than or equal to 1"),
+        ({"elastic": 2}, "augment.elastic is 2: it must be less than or equal to 1"),
         ({"elastic_strength": 0.5}, "less than or equal to 0.4"),
         ({"gamma_range": [2, 1]}, r"gamma_range is \[least, most\], got \[2, 1\]; swap them"),
         ({"zoom_range": [0.5, 2]}, "zoom_range .* of at most 1"),

@@ -98,6 +98,8 @@ def _check_meaning(
             raise ConfigError(
                 f"the name of a channel, label or region is text on one line, got {name!r}; rename it"
             )
+    if len(set(labels.values())) < len(labels):
+        raise ConfigError(f"each label needs a value of its own, got {dict(labels)}; merge equal ones")
     if both := sorted(set(labels) & set(regions)):
         raise ConfigError(f"'{both[0]}' names a label and a region; give the region another name")
     if "mean" in {*labels, *regions}:

@@ -2,67 +2,103 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from segmake.dataset.layouts.found import modality, word
 from segmake.errors import InputError
 from segmake.settings import Modality
+from segmake.source import why_unreadable
 
 
-@contextmanager
-def as_defined(root: Path, layout: str) -> Iterator[None]:
-    """Explain what breaks while the content is taken apart."""
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__} {error}"
-        raise InputError(
-            f"dataset.json in {root} is not as {layout} defines it ({reason}); repair it"
-        ) from error
+class Image(BaseModel):
+    """An entry of `test`."""
+
+    image: str
 
 
-def read_description(root: Path) -> dict[str, Any]:
+class Pair(Image):
+    """An entry of `training`."""
+
+    label: str
+
+
+class Listed(BaseModel):
+    """An entry of nnU-Net's explicit list: a file per channel."""
+
+    images: list[str]
+    label: str
+
+
+class Description(BaseModel):
+    """What is read of dataset.json; the decathlon's keys, then nnU-Net's."""
+
+    modality: dict[int, str] = {}
+    labels: dict[str, int | list[int] | str] = {}
+    training: list[Pair] = []
+    test: list[Image | str] = []
+    channel_names: dict[int, str] = {}
+    file_ending: str = ".nii.gz"
+    dataset: dict[str, Listed] = {}
+
+
+def read_description(root: Path) -> Description:
     """Content of dataset.json.
 
     Raises:
-        InputError: there is none, or it is no JSON.
+        InputError: there is none, or it is not as it is defined.
     """
+    path = root / "dataset.json"
     try:
-        content: dict[str, Any] = json.loads((root / "dataset.json").read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{root} needs a readable dataset.json in this layout: {error}") from error
-    return content
+        return Description.model_validate_json(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"this layout has a dataset.json, but {why_unreadable(path, error)}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no UTF-8 text (byte {error.start}); save it as text in UTF-8") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "[key]")
+        reason = first["msg"].replace("Input", where or "it").replace("Field required", f"{where} is missing")
+        raise InputError(f"{path} is not as this layout defines it: {reason}; repair it") from error
 
 
-def channels_of(entries: dict[str, str]) -> dict[str, Modality]:
+def channels_of(entries: Mapping[int, str]) -> dict[str, Modality]:
     """Channel name -> modality, in the order of their numbers; a name that stands twice gets its number."""
     found: dict[str, Modality] = {}
-    for number, name in by_number(entries):
+    for number, name in sorted(entries.items()):
         spelled = word(name)
         found[f"{spelled}_{number}" if spelled in found else spelled] = modality(name)
     return found
 
 
-def by_number(entries: dict[str, str]) -> list[tuple[str, str]]:
-    """Entries in the order of the numbers that are their keys."""
-    return sorted(entries.items(), key=lambda entry: int(entry[0]))
+def labels_of(path: Path, description: Description) -> tuple[dict[str, int], dict[str, list[int]]]:
+    """Labels without the background, and regions.
 
+    The decathlon (and nnU-Net's first version) writes {"1": "liver"}; nnU-Net writes {"liver": 1} for a label
+    and {"whole": [1, 2]} for a region. Values that only regions name get labels of their own.
 
-def labels_by_number(entries: dict[str, str]) -> dict[str, int]:
-    """Labels as the decathlon writes them ({"1": "liver"}), without the background."""
-    return {word(name): int(value) for value, name in by_number(entries) if int(value)}
-
-
-def labels_by_name(entries: dict[str, Any]) -> tuple[dict[str, int], dict[str, list[int]]]:
-    """Labels and regions as nnU-Net writes them: {"liver": 1} is a label, {"whole": [1, 2]} a region."""
-    plain = {word(name): int(value) for name, value in entries.items() if not isinstance(value, list)}
-    labels = {name: value for name, value in plain.items() if value}
-    lists = {word(name): value for name, value in entries.items() if isinstance(value, list)}
-    regions = {name: [int(number) for number in value] for name, value in lists.items()}
+    Raises:
+        InputError: a value is no whole number; `path` names the file.
+    """
+    entries = description.labels
+    if entries and all(name.isdigit() for name in entries):
+        plain = {
+            word(str(name)): int(value) for value, name in sorted(entries.items(), key=lambda e: int(e[0]))
+        }
+        return {name: value for name, value in plain.items() if value}, {}
+    labels: dict[str, int] = {}
+    regions: dict[str, list[int]] = {}
+    for name, value in entries.items():
+        if isinstance(value, list):
+            regions[word(name)] = value
+        elif isinstance(value, str) and not value.isdigit():
+            raise InputError(
+                f"{path}: labels.{name} is '{value}', and a label's value is a number; repair it"
+            )
+        elif int(value):
+            labels[word(name)] = int(value)
     for value in sorted({value for values in regions.values() for value in values} - set(labels.values())):
         labels[f"label_{value}"] = value
     return labels, regions

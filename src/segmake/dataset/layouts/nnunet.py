@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from segmake.dataset.layouts.dataset_json import (
-    as_defined,
-    by_number,
-    channels_of,
-    labels_by_name,
-    labels_by_number,
-    read_description,
-)
+from segmake.dataset.layouts.dataset_json import Listed, channels_of, labels_of, read_description
 from segmake.dataset.layouts.found import Dataset, make_case
 from segmake.dataset.layouts.pairs import orphans
 from segmake.dataset.sheet import Case
+from segmake.errors import InputError
 
 
 def index_nnunet(root: Path) -> Dataset:
@@ -29,23 +23,16 @@ def index_nnunet(root: Path) -> Dataset:
         InputError: dataset.json is missing or not as nnU-Net defines it.
     """
     content = read_description(root)
-    with as_defined(root, "nnunet"):
-        named = content.get("channel_names", content.get("modality", {}))
-        channels = channels_of(named)
-        numbers = [f"{int(number):04d}" for number, _ in by_number(named)]
-        entries = content.get("labels", {})
-        if entries and all(name.isdigit() for name in entries):
-            labels, regions = labels_by_number(entries), dict[str, list[int]]()
-        else:
-            labels, regions = labels_by_name(entries)
-        ending = content.get("file_ending", ".nii.gz")
-        listed = content.get("dataset")
-        train = _listed(root, listed, list(channels)) if listed else []
-        for folder, split in (("imagesTr", "train"), ("imagesTs", "test")):
-            if split == "test" or not listed:
-                files = dict(zip(channels, (f"_{number}{ending}" for number in numbers), strict=True))
-                train += _in_folder(root / folder, files, ending, split)
-    lonely = [] if listed else orphans(root / "labelsTr", train)
+    named = content.channel_names or content.modality
+    channels = channels_of(named)
+    labels, regions = labels_of(root / "dataset.json", content)
+    train = _listed(root, content.dataset, list(channels))
+    for folder, split in (("imagesTr", "train"), ("imagesTs", "test")):
+        if split == "test" or not content.dataset:
+            ends = [f"_{number:04d}{content.file_ending}" for number in sorted(named)]
+            files = dict(zip(channels, ends, strict=True))
+            train += _in_folder(root / folder, files, content.file_ending, split)
+    lonely = [] if content.dataset else orphans(root / "labelsTr", train)
     return Dataset([*train, *lonely], channels, labels, regions)
 
 
@@ -65,12 +52,15 @@ def _in_folder(folder: Path, endings: dict[str, str], ending: str, split: str) -
     return cases
 
 
-def _listed(root: Path, entries: dict[str, Any], channels: list[str]) -> list[Case]:
+def _listed(root: Path, entries: Mapping[str, Listed], channels: list[str]) -> list[Case]:
     """Cases of the explicit list: case -> images (a file per channel) and label; relative paths from root."""
     cases = []
     for name, files in entries.items():
-        images = [root / path for path in files["images"]]
-        if len(images) != len(channels):
-            raise ValueError(f"case {name} lists {len(images)} images, channel_names {len(channels)}")
-        cases.append(make_case(name, dict(zip(channels, images, strict=True)), root / files["label"]))
+        if len(files.images) != len(channels):
+            raise InputError(
+                f"dataset.json in {root} lists {len(files.images)} images for case {name}, but "
+                f"{len(channels)} channels; repair it"
+            )
+        paths = dict(zip(channels, (root / path for path in files.images), strict=True))
+        cases.append(make_case(name, paths, root / files.label))
     return cases

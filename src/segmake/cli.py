@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -118,8 +119,11 @@ def parse(words: Sequence[str]) -> Segmake:
     except ValidationError as error:
         raise SegmakeError(explain(error, Segmake, "the command line")) from error
     except SettingsError as error:  # a mapping or list that is no JSON
-        reason = f"{error} ({error.__cause__})" if error.__cause__ else error
-        raise SegmakeError(f"the command line: {reason}; write mappings as JSON in quotes") from error
+        flag = re.search(r"for (?:\w+\.)?(\w+)", str(error))
+        raise SegmakeError(
+            f"the command line: --{flag[1] if flag else ''} needs a mapping, which what it was given is not; "
+            "write mappings as JSON in quotes, such as '{\"tumour\": 1}'"
+        ) from error
 
 
 def _run(chosen: Segmake) -> None:

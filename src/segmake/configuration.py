@@ -129,8 +129,11 @@ def _sentence(entry: Any, model: type[BaseModel], origin: str) -> str:
     if entry["type"] == "missing":
         return f"{origin} needs '{where}'; give it a value"
     message = entry["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+    message += "" if ";" in message else "; correct it"
+    if entry["type"] == "value_error" and isinstance(entry["input"], Mapping):
+        return f"{origin}: {message}"  # a check of several settings, which names them
     seen = "empty" if entry["input"] is None else repr(entry["input"])
-    return f"{origin}: {where} is {seen}: {message}{'' if ';' in message else '; correct it'}"
+    return f"{origin}: {where} is {seen}: {message}"
 
 
 def _fields_at(model: type[BaseModel], path: Collection[Any]) -> list[str]:

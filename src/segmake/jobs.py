@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import CliPositionalArg
@@ -49,6 +49,12 @@ class Sharded(Section):
     """Number of this shard."""
     shards: PositiveInt = 1
     """Number of shards the cases are divided into."""
+
+    @model_validator(mode="after")
+    def _shard_is_one_of_them(self) -> Self:
+        if self.shard >= self.shards:
+            raise ValueError(f"{self.shards} shards are numbered from 0, got shard {self.shard}; lower it")
+        return self
 
 
 class IndexJob(IntakeSettings):

@@ -93,3 +93,30 @@ def test_code_in_a_file_is_never_run(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         load_model(tmp_path / "model.pt", CPU)
     assert not (tmp_path / "evil").exists()
+
+
+def test_a_network_outside_of_monai_is_imported_for_those_who_name_it(tmp_path, monkeypatch):
+    (tmp_path / "my_nets.py").write_text(
+        "from pathlib import Path\n"
+        f"Path({str(tmp_path / 'imported')!r}).touch()\n"
+        "from monai.networks.nets import UNet as Mine\n"
+    )
+    path = tmp_path / "model.pt"
+    save_model(path, trained(network="UNet"))
+    content = read(path, CPU)
+    write(content | {"about": content["about"].replace('"UNet"', '"my_nets.Mine"')}, path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for trusted in (None, "UNet", "my_nets.Other"):
+        with pytest.raises(InputError, match=r"add --trust my_nets\.Mine"):
+            load_model(path, CPU, trusted)
+    assert not (tmp_path / "imported").exists()
+    loaded = load_model(path, CPU, "my_nets.Mine").network
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(loaded.parameters(), trained(network="UNet").network.parameters(), strict=True)
+    )
+
+
+def test_a_dotted_name_of_monai_needs_no_trust(tmp_path):
+    save_model(tmp_path / "model.pt", trained(network="monai.networks.nets.UNet"))
+    assert type(load_model(tmp_path / "model.pt", CPU).network).__name__ == "UNet"

@@ -16,7 +16,6 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-
 def total(network):
     return math.fsum(float(p.detach().double().sum()) for p in network.parameters())
 
@@ -152,3 +151,12 @@ def test_a_network_that_does_not_segment_is_explained():
     network = build("DenseNet", options, small_plan(), True)
     with pytest.raises(ConfigError, match="must return logits of shape"):
         check(network, "DenseNet", small_plan())
+
+
+def test_a_batch_too_small_to_normalise_is_explained():
+    plan = small_plan(batch=1)
+    with pytest.raises(
+        ConfigError, match=r"VNet cannot be trained on batches of 1 x \(16, 16, 16\): .* raise plan"
+    ):
+        check(build("VNet", {}, plan, True), "VNet", plan)
+    check(build("VNet", {}, small_plan(batch=2), True), "VNet", small_plan(batch=2))

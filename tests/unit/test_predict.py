@@ -53,7 +53,7 @@ def plan(**changes) -> Plan:
 def publish(tmp_path, monkeypatch):
     """Put a network on the shelf under a path that the stage can load."""
     shelf = {}
-    monkeypatch.setattr(predict, "load_model", lambda path, _: shelf[path])
+    monkeypatch.setattr(predict, "load_model", lambda path, *_: shelf[path])
 
     def put(network, name="fold-0", fold=0, validation=(), **changes) -> Path:
         path = tmp_path / f"{name}.pt"
@@ -246,7 +246,7 @@ def test_scans_that_do_not_fit_the_model_are_explained(tmp_path, publish):
         predict.run(scan_job(tmp_path, model, [image, image]))
     with pytest.raises(InputError, match="holds 1 channels, expected 3"):
         predict.run(scan_job(tmp_path, model, [image]))
-    with pytest.raises(InputError, match=r"written as \.nii or \.nii\.gz, got .*seg\.mha"):
+    with pytest.raises(InputError, match=r"written as \.nii, \.nii\.gz, \.dcm .* got .*seg\.mha"):
         predict.run(scan_job(tmp_path, model, [image], "seg.mha"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.nii.gz", "fold-0.pt"]
 

@@ -112,6 +112,12 @@ def train_flags(wildcards):
     return flags(model, leave_out=("folds",))
 
 
+def trust(wildcards):
+    """A network outside of MONAI may be imported where the configuration names it."""
+    network = MODELS[wildcards.model].network
+    return ["--trust", network] if "." in network else []
+
+
 def per_shard(pattern):
     """One file per shard; other wildcards stay."""
     return [pattern.replace("{shard}", shard) for shard in SHARDS]

@@ -20,7 +20,7 @@ rule predict:
         runtime=240,
         gpu=int(SETTINGS.predict.device == "cuda"),
     params:
-        settings=flags(SETTINGS.predict) + BATCH,
+        settings=lambda wildcards: flags(SETTINGS.predict) + BATCH + trust(wildcards),
     shell:
         "segmake --log {log:q} predict --table {input.table:q} --model {input.models:q} "
         "--output {output.table:q} --threads {threads} {params.settings:q}"

@@ -6,6 +6,7 @@ its outputs.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Callable, Mapping
@@ -72,6 +73,23 @@ def check(network: nn.Module, name: str, plan: Plan) -> None:
             f"{name} must return logits of shape {expected} for one patch, got {received}; "
             "choose a segmentation network for train.network"
         )
+    _check_batch(network, name, plan)
+
+
+def _check_batch(network: nn.Module, name: str, plan: Plan) -> None:
+    """Batch normalisation needs more than one value per channel; tried without computing anything.
+
+    Raises ConfigError when the coarsest level of a batch is a single voxel.
+    """
+    images = torch.zeros(plan.batch, len(plan.channels), *plan.patch, device="meta")
+    with torch.no_grad(), contextlib.suppress(RuntimeError):  # not every network runs on the meta device
+        try:
+            copy.deepcopy(network).to("meta").train()(images)
+        except ValueError as error:
+            raise ConfigError(
+                f"{name} cannot be trained on batches of {plan.batch} x {plan.patch}: {_first_line(error)}; "
+                "raise plan.batch or plan.patch"
+            ) from error
 
 
 def _pass_zeros(network: nn.Module, plan: Plan, patch: Triple, device: torch.device) -> list[Tensor]:

@@ -60,6 +60,18 @@ def test_mixed_versions_are_a_warning():
     assert not any(isinstance(b, Note) for b in what_was_run(MANIFESTS))
 
 
+def test_each_training_tells_how_far_it_can_be_repeated():
+    stated = {"level": "recorded", "why": "on a GPU", "weights": {"1": "a" * 64, "20": "b" * 64}}
+    first = manifest("train", "train/unet/fold-0/model.pt", reproducibility=stated)
+    again = {**stated, "level": "verified", "repeated_steps": 10}
+    second = manifest("train", "train/unet/fold-1/model.pt", reproducibility=again)
+    assert tables(what_was_run([*MANIFESTS, first, second]))["Can it be trained again?"].rows == [
+        ["train/unet/fold-0", "recorded", "on a GPU", "20", "b" * 12],
+        ["train/unet/fold-1", "verified", "its first 10 steps were repeated", "20", "b" * 12],
+    ]
+    assert "Can it be trained again?" not in tables(what_was_run(MANIFESTS))
+
+
 def test_inputs_are_listed_with_their_hashes():
     assert tables(what_was_run(MANIFESTS))["Files read, with SHA-256"].rows == [["plan/plan.json", "ab12"]]
 
@@ -83,4 +95,5 @@ def test_the_coverage_is_that_of_the_summary(settings, text):
 def test_the_commands_to_repeat_and_to_check_are_given():
     commands = [note.text for note in how_to("1.2.3") if note.kind == "code"]
     assert commands[:2] == ["snakemake --cores all --configfile CONFIG.yaml", "segmake verify FOLDER"]
+    assert "segmake verify FOLDER --train" in commands
     assert any("segmake 1.2.3" in note.text for note in how_to("1.2.3"))

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from segmake.errors import SegmakeError
 from segmake.figures import comparisons, quality, runs, sections, tallies
 from segmake.figures.curves import training_curves, volume_agreement
+from segmake.figures.learning_curve import curve_points, learning_curves
 from segmake.figures.overlay import clearest_channel, overlay
 from segmake.figures.page import Block, Facts, Note, Picture, Section
 from segmake.figures.passports import Passport
@@ -179,6 +180,13 @@ def _scores(material: Material, look: Look, confidence: str) -> Iterator[Block]:
         )
         alt = f"Box plots of all scores per label, split {split}; the numbers are in the tables"
         yield look.draw(f"scores-{split}", box_plots(chosen, means), alt, caption)
+        if points := curve_points(material.manifests, material.summaries, split):
+            caption = (
+                f"Learning curve. {SPLITS.get(split, split)}. Each point is a trained model with the "
+                f"{confidence} interval of its mean over patients; lines join the means."
+            )
+            alt = f"Mean Dice over the number of training cases, split {split}"
+            yield look.draw(f"learning-curve-{split}", learning_curves(points), alt, caption)
     for model in dict.fromkeys(score.model for score in material.scores):
         pairs = _volumes([s for s in material.scores if s.model == model])
         if pairs:

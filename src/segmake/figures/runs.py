@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segmake.figures.page import Block, Facts, Note, Table
+from segmake.figures.page import Block, Cell, Facts, Note, Table
 from segmake.figures.records import NOTHING, number
 
 Manifest = Mapping[str, Any]
@@ -38,6 +38,7 @@ def what_was_run(manifests: Sequence[Manifest]) -> list[Block]:
         Facts({"Jobs": str(len(manifests)), "Computing time": _duration(_total(manifests))})
     ]
     blocks.append(_steps(manifests))
+    blocks += _repeatability(manifests)
     versions: dict[str, list[str]] = {}
     for manifest in manifests:
         for name, value in (
@@ -70,6 +71,8 @@ def how_to(version: str) -> list[Block]:
         Note("snakemake --cores all --configfile CONFIG.yaml", "code"),
         Note("To check that no result was changed since it was made, give the folder of this experiment to:"),
         Note("segmake verify FOLDER", "code"),
+        Note("To repeat the first steps of every training and compare the weights:"),
+        Note("segmake verify FOLDER --train", "code"),
         Note("How to cite", "heading"),
         Note(
             f"Segmentation models were trained and evaluated with segmake {version}. State this version, the "
@@ -101,6 +104,25 @@ def _steps(manifests: Sequence[Manifest]) -> Table:
         rows.append([*row, "; ".join(sorted(machines))])
     columns = ["Stage", "Results", "Jobs", "Seconds", "Started", "Machine"]
     return Table("Steps in the order of the data", columns, rows, frozenset({"Jobs", "Seconds"}))
+
+
+def _repeatability(manifests: Sequence[Manifest]) -> list[Block]:
+    """How far each training can be repeated, with the hash of its weights."""
+    rows: list[Sequence[Cell]] = []
+    for manifest in manifests:
+        if stated := manifest.get("reproducibility"):
+            step, digest = list(stated["weights"].items())[-1]
+            level = stated["level"]
+            why = f"its first {stated['repeated_steps']} steps were repeated" if level == "verified" else ""
+            rows.append([_folder(manifest), level, why or stated["why"], step, digest[:12]])
+    if not rows:
+        return []
+    told = (
+        "recorded: settings, versions and hashes are written down; deterministic: and the same job gives the "
+        "same weights again; verified: and `segmake verify FOLDER --train` has repeated its first steps."
+    )
+    columns = ["Training", "Level", "Why", "Steps", "SHA-256 of the weights then"]
+    return [Table("Can it be trained again?", columns, rows, frozenset({"Steps"})), Note(told)]
 
 
 def _folder(manifest: Manifest) -> str:

@@ -30,7 +30,7 @@ from segmake.tables import Row, read_cases
 from segmake.volume.store import load_array, open_array
 
 log = logging.getLogger("segmake")
-VERSION = 1
+VERSION = 2
 IRRELEVANT = {"folds", "seeds", "device", "checkpoint_minutes", "cache_gb", "mlflow", "replay"}
 """Settings that do not decide the weights: changing one does not begin training again (what is read from
 `replay` does)."""
@@ -80,7 +80,8 @@ def run(job: TrainJob) -> dict[str, Any]:
         ),
     )
     clocked = settings.minutes is not None and not rates
-    return {"reproducibility": statement(result.hashes, task.device.type, bool(result.compiled), clocked)}
+    vouched = statement(result.hashes, task.device.type, bool(result.compiled), clocked)
+    return {"reproducibility": vouched, "training_cases": len(training)}
 
 
 def _journal(job: TrainJob, settings: TrainSettings, state: Path) -> Journal:

@@ -16,7 +16,7 @@ from segmake.volume.dicom.frames import Frame, Plane, frames_of, has_place
 from segmake.volume.dicom.headers import Header, Other, quiet, read_header, text
 from segmake.volume.dicom.kinds import why_no_slice
 from segmake.volume.dicom.picture import picture_affine
-from segmake.volume.dicom.stack import ONE_PLACE_MM, stack_frames
+from segmake.volume.dicom.stack import ONE_PLACE_MM, Stack, stack_frames
 from segmake.volume.dicom.tags import technical
 from segmake.volume.dicom.tilt import TILTED_DEGREES, straighten, tilt_degrees
 from segmake.volume.dicom.values import read_values
@@ -54,6 +54,21 @@ def read_dicom(path: Path, tilt: Tilt = "correct") -> Scan:
     if scan.tags.get("BurnedInAnnotation") == "YES":
         notes += (Note("warning", "text is burned into the pixels (BurnedInAnnotation YES)"),)
     return Scan(scan.volume, (*scan.notes, *notes), scan.tags)
+
+
+@quiet()
+def find_stack(path: Path) -> Stack:
+    """The slices of a series in order, without reading more of their pixels than `read_dicom` must.
+
+    Raises:
+        InputError: as `read_dicom`, and for an image without a position.
+    """
+    place, uid = split_uid(path)
+    headers = choose(place, uid)[0] if place.is_dir() else [_single(place)]
+    if not has_place(headers[0]):
+        raise InputError(f"{shown(place)} is an image without a position, so nothing can be placed on it")
+    frames, _ = _without_copies([frame for header in headers for frame in frames_of(header)])
+    return stack_frames(frames, shown(place))
 
 
 def _single(path: Path) -> Header:

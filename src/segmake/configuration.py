@@ -21,6 +21,7 @@ from segmake.settings import Settings, TrainSettings
 
 M = TypeVar("M", bound=BaseModel)
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+MUST = "it must be "
 BRANCH = re.compile(r"constrained-|literal\[")
 """What pydantic adds to a place for each type that a value might have had."""
 
@@ -116,24 +117,35 @@ def check(model: type[M], values: Mapping[str, Any], origin: str) -> M:
 
 def explain(error: ValidationError, model: type[BaseModel], origin: str) -> str:
     """One sentence per failed check: the rule, what was received, what to do."""
-    return "; ".join(dict.fromkeys(_sentence(entry, model, origin) for entry in error.errors()))
+    rules: dict[tuple[str, str], list[str]] = {}
+    for entry in error.errors():
+        received, rule, advice = _parts(entry, model, origin)
+        rules.setdefault((received, advice), []).append(rule)
+    # A value that might have had several types breaks a rule of each.
+    return "; ".join(f"{head}{_either(rule)}{end}" for (head, end), rule in rules.items())
 
 
-def _sentence(entry: Any, model: type[BaseModel], origin: str) -> str:
+def _either(rules: list[str]) -> str:
+    return " or ".join(dict.fromkeys(rules)).replace(f" or {MUST}", " or ")
+
+
+def _parts(entry: Any, model: type[BaseModel], origin: str) -> tuple[str, str, str]:
+    """What was received, the rule that it breaks, and what to do."""
     where = ".".join(str(part) for part in entry["loc"] if not BRANCH.match(str(part))) or "settings"
     if entry["type"] == "extra_forbidden":
         valid = _fields_at(model, entry["loc"][:-1])
         near = difflib.get_close_matches(str(entry["loc"][-1]), valid, n=1, cutoff=0.0)
         hint = f"did you mean '{near[0]}'?" if near else "remove it"
-        return f"{origin} has an unknown key '{where}'; {hint} (valid: {', '.join(valid)})"
+        return f"{origin} has an unknown key '{where}'", "", f"; {hint} (valid: {', '.join(valid)})"
     if entry["type"] == "missing":
-        return f"{origin} needs '{where}'; give it a value"
-    message = entry["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
-    message += "" if ";" in message else "; correct it"
+        return f"{origin} needs '{where}'", "", "; give it a value"
+    message = entry["msg"].removeprefix("Value error, ").replace("Input should be ", MUST)
+    message = message.partition(", unable to parse")[0]
+    advice = "" if ";" in message else "; correct it"
     if entry["type"] == "value_error" and isinstance(entry["input"], Mapping):
-        return f"{origin}: {message}"  # a check of several settings, which names them
+        return f"{origin}: ", message, advice  # a check of several settings, which names them
     seen = "empty" if entry["input"] is None else repr(entry["input"])
-    return f"{origin}: {where} is {seen}: {message}"
+    return f"{origin}: {where} is {seen}: ", message, advice
 
 
 def _fields_at(model: type[BaseModel], path: Collection[Any]) -> list[str]:

@@ -77,7 +77,10 @@ def folds_by_site(cases: Sequence[str], groups: Sequence[str], sites: Sequence[s
         InputError: a case has no site, there is only one site, or a group (patient) has cases of several.
     """
     if nowhere := sorted(case for case, site in zip(cases, sites, strict=True) if not site):
-        raise InputError(f"plan.folds {BY_SITE} needs a site for each case, but {tell(nowhere)} have none")
+        raise InputError(
+            f"plan.folds {BY_SITE} needs a site for each case, but {tell(nowhere)} have none; "
+            "fill the column site"
+        )
     names = sorted(set(sites))
     if len(names) < 2:
         raise InputError(

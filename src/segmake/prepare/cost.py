@@ -140,7 +140,7 @@ class Budget:
         if match is None or float(match[1]) == 0:
             raise ConfigError(
                 f'plan.budget is GPU memory such as "8GB" or the work of a step such as "100GFLOP", got '
-                f'"{text}"'
+                f'"{text}"; correct it'
             )
         limit = float(match[1]) * SCALE[match[2]]
         return cls(limit, "memory" if match[2].endswith("B") else "compute")

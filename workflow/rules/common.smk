@@ -15,6 +15,7 @@ from segmake.dataset.load import load_dataset
 from segmake.dataset.privacy import check_place
 from segmake.dataset.sheet import shard_name, shard_of
 from segmake.errors import SegmakeError
+from segmake.tables import hash_path
 
 # A relative path counts from where snakemake was started, else from an overlay's folder, else from here.
 FOLDERS = [
@@ -110,6 +111,12 @@ def train_flags(wildcards):
         earlier = model.replay / f"train/{wildcards.model}/fold-{wildcards.fold}/model.pt"
         model = model.model_copy(update={"replay": earlier})
     return flags(model, leave_out=("folds",))
+
+
+def start_digest(wildcards):
+    """Changes when the weights that a training starts from do."""
+    model = located(MODELS[wildcards.model], "init_from")
+    return hash_path(model.init_from)[:16] if model.init_from else ""
 
 
 def trust(wildcards):

@@ -27,6 +27,7 @@ rule train:
         gpu=lambda wildcards: int(MODELS[wildcards.model].device == "cuda"),
     params:
         settings=train_flags,
+        digest=start_digest,  # no input: a bundle may be a folder
     shell:
         "segmake --log {log:q} train --tables {input.tables:q} --plan {input.plan:q} --fold {wildcards.fold} "
         "--output {output.model:q} --threads {threads} {params.settings:q}"

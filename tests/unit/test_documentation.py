@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from segmake.documentation import conda_environment, key_table, kind_name, main, schema
-from segmake.settings import Settings
+from segmake.recipe import AugmentSettings
+from segmake.settings import Settings, TrainSettings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GENERATED = ("config/README.md", "config/schema.json", "workflow/envs/segmake.yaml")
@@ -33,6 +34,8 @@ def test_the_table_has_a_row_for_every_key() -> None:
     wanted = [name for name, field in Settings.model_fields.items() if field.annotation not in sections]
     for section in sections:
         wanted += list(section.model_fields)
+        if section is TrainSettings:
+            wanted += list(AugmentSettings.model_fields)
     assert keys == wanted
     assert {len(row) for row in rows} == {4}
     assert all(row[3].strip(" |") for row in rows if row[0] not in ("| `models`",))

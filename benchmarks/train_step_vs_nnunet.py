@@ -81,7 +81,7 @@ def page(rows: list[Row], plan: Plan, facts: dict[str, str]) -> str:
     columns = list(rows[0])
     what = (
         f"One step of the same U-Net: patch {list(plan.patch)}, batch {plan.batch}, features {plan.features} "
-        "as nnU-Net plans them, deeply supervised. Forward, loss, backward, clipping and the optimiser's step; "
+        "as nnU-Net plans them, deeply supervised: forward, loss, backward, clipping, the optimiser's step; "
         "data only where it is said."
     )
     best = max(rows[1:5], key=lambda line: float(line["times_faster"]))

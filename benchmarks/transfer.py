@@ -104,6 +104,9 @@ def prepare(bench: Bench) -> None:
     do("convert", "--layout", "msd", "--root", str(bench.root), *MEANING, *threads, "--output", convert)
     do("plan", "--tables", convert, *MEANING, "--budget", "60GFLOP", "--batch", "2", "--output", plan)
     do("resample", "--table", convert, "--plan", plan, *threads, "--output", resample)
+    tested = {row["case"] for row in bench.rows[2]}
+    rows = [row for row in read_table(work / "convert" / "shard-00.tsv") if row["case"] in tested]
+    write_table(work / "convert" / "test.tsv", rows)
 
 
 def do(*words: str) -> None:
@@ -167,7 +170,7 @@ def whole(case: Case) -> Case:
 
 def score(bench: Bench, name: str, model: Path) -> list[Row]:
     """Dice of both labels on the native grid of every test case."""
-    table, plan = str(bench.work / "convert" / "shard-00.tsv"), str(bench.work / "plan.json")
+    table, plan = str(bench.work / "convert" / "test.tsv"), str(bench.work / "plan.json")
     predicted, scored = (bench.work / stage / name / "shard-00.tsv" for stage in ("predict", "evaluate"))
     threads = ["--threads", str(bench.threads)]
     do("predict", "--table", table, "--model", str(model), "--output", str(predicted), *threads)

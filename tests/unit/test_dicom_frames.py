@@ -74,7 +74,7 @@ def test_images_without_a_place_have_none(series: Path) -> None:
         ({"ImageOrientationPatient": [2, 0, 0, 0, 1, 0]}, "is no pair of perpendicular unit vectors"),
         ({"ImageOrientationPatient": [0, 0, 0, 0, 0, 0]}, "is no pair of perpendicular unit vectors"),
         ({"ImageOrientationPatient": [1, 0, 0]}, "ImageOrientationPatient is .*, not 6 finite numbers"),
-        ({"PixelSpacing": [0, 1]}, r"b\.dcm: PixelSpacing is 0, 1 mm; it must be above zero"),
+        ({"PixelSpacing": [0, 1]}, r"b\.dcm: PixelSpacing is 0, 1 mm, not above zero; repair"),
         ({"PixelSpacing": [-1, 1]}, "PixelSpacing is -1, 1 mm"),
         ({"PixelSpacing": None}, r"b\.dcm does not say its PixelSpacing, so it has no place; export"),
     ],

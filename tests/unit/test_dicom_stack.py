@@ -112,7 +112,7 @@ def test_positions_rounded_to_a_decimal_are_evened_and_told(series: Path) -> Non
 
 def test_one_position_is_no_volume(series: Path) -> None:
     set_all(series, ImagePositionPatient=[0, 0, 0], AcquisitionNumber=None)
-    rule = r"all 7 slices lie at one position \(0000\.dcm to 0006\.dcm\); they are no volume$"
+    rule = r"all 7 slices lie at one position \(0000\.dcm to 0006\.dcm\); they are no volume: leave them out$"
     with pytest.raises(InputError, match=rule):
         stack(series)
 

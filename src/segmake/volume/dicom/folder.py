@@ -107,13 +107,13 @@ def _choice(folder: Path, uid: str, contents: Contents) -> str:
     """The sentence for a folder that does not hold exactly one series to read."""
     names = contents.images if uid else contents.first_choice()
     if names:
-        listed = "; ".join(_described(contents.images[name]) for name in names)
-        asked = f", not just one of them ending in {uid}" if uid else ""
+        listed = ", ".join(_described(contents.images[name]) for name in names)
+        asked = f"not one DICOM series that ends in {uid}, but" if uid else f"{len(names)} DICOM series:"
         return (
-            f"{shown(folder)} holds {len(names)} DICOM series{asked}: {listed}; name one as FOLDER#UID, or "
-            "let `segmake index dicom` list them"
+            f"{shown(folder)} holds {asked} {listed}; name one as FOLDER#UID, or let `segmake index dicom` "
+            "list them"
         )
-    why = "; ".join(note.text.removeprefix("left out ") for note in _left_out(contents.left_out))
+    why = ", ".join(note.text.removeprefix("left out ") for note in _left_out(contents.left_out))
     folders = ", ".join(sorted(shown(Path(path.name)) for path in _listed(folder) if path.is_dir())[:5])
     advice = f"give one of its folders ({folders})" if folders else "give a folder with a scan"
     return f"{shown(folder)} holds no DICOM slices{f' ({why})' if why else ''}; {advice}"

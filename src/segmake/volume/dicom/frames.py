@@ -129,7 +129,9 @@ def _frame(header: Header, index: int, layers: tuple[Dataset, ...]) -> Frame:
         )
     first, second = _numbers(layers, "PixelSpacing", 2, where)
     if min(first, second) <= 0:
-        raise InputError(f"{where}: PixelSpacing is {first:g}, {second:g} mm; it must be above zero")
+        raise InputError(
+            f"{where}: PixelSpacing is {first:g}, {second:g} mm, not above zero; repair the header"
+        )
     return Frame(header, index, layers, position, row, column, (float(first), float(second)))
 
 

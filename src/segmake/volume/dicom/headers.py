@@ -84,8 +84,8 @@ class Header:
 
     @property
     def frames(self) -> int:
-        """Number of frames."""
-        return whole(self.data, "NumberOfFrames", 1)
+        """Number of frames; some files of one frame say 0."""
+        return whole(self.data, "NumberOfFrames", 1) or 1
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,21 @@ def read_header(path: Path) -> Header | Other:
             head = stream.read(132)
             if reason := _foreign(path, head):
                 return Other(path, reason)
-            return _parsed(path, stream, head)
+            return _checked(_parsed(path, stream, head))
     except OSError as error:
         return Other(path, f"not readable ({error.strerror})", damaged=True)
+    except InputError as error:
+        said = str(error).partition(": ")[2].partition(";")[0]  # without the file's name and the advice
+        return Other(path, f"damaged DICOM ({said})", damaged=True)
     except Exception as error:  # pydicom fails in many ways on damaged bytes
         return Other(path, f"damaged DICOM ({str(error) or type(error).__name__})", damaged=True)
+
+
+def _checked(header: Header) -> Header | Other:
+    """No file has more frames than bytes: whoever asked for each of them would wait for ever."""
+    if 0 < header.frames <= header.path.stat().st_size:
+        return header
+    return Other(header.path, f"damaged DICOM (it says {header.frames} frames)", damaged=True)
 
 
 def _foreign(path: Path, head: bytes) -> str:

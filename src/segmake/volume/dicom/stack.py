@@ -119,7 +119,7 @@ def _check_repeats(ordered: Sequence[Frame], along: Array, where: str) -> None:
     if not apart.size:
         raise InputError(
             f"{where}: all {len(ordered)} slices lie at one position ({ordered[0].name} to "
-            f"{ordered[-1].name}); they are no volume{_marks(ordered)}"
+            f"{ordered[-1].name}); they are no volume{_marks(ordered) or ': leave them out'}"
         )
     same = np.flatnonzero(gaps < SAME_PLACE * _usual(apart))
     if same.size:

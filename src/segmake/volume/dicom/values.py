@@ -72,13 +72,15 @@ def _stored(planes: Sequence[Plane], formats: Mapping[Path, Format]) -> Array:
         files.setdefault(plane.header.path, []).append(place)
     form = formats[planes[0].header.path]
     kind = np.result_type(*{form.kind for form in formats.values()})
-    result = np.empty((len(planes), form.samples, form.rows, form.columns), kind)
+    result: Array | None = None
     for path, places in files.items():
         header = planes[places[0]].header
         values = stored_frames(header, formats[path], [planes[place].index for place in places])
+        if result is None:  # not before one file is as large as its header says
+            result = np.empty((len(planes), form.samples, form.rows, form.columns), kind)
         for place, value in zip(places, values, strict=True):
             result[place] = value
-    return result
+    return np.asarray(result)
 
 
 def _padded(stored: Array, header: Header, form: Format) -> Array | None:

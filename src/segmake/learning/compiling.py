@@ -34,6 +34,11 @@ def wanted(setting: str, seconds_left: float) -> bool:
     return setting == "on" or (setting == "auto" and pays(seconds_left))
 
 
+def undo(network: nn.Module) -> None:
+    """Make a compiled network a plain one again."""
+    network._compiled_call_impl = None
+
+
 def compile_network(network: nn.Module, images: Tensor) -> bool:
     """Compile a network in place and try it forwards and backwards on images [B, C, X, Y, Z].
 
@@ -45,8 +50,9 @@ def compile_network(network: nn.Module, images: Tensor) -> bool:
         sum(output.float().mean() for output in logits(network, images)).backward()  # type: ignore[union-attr]
         worked = True
     except Exception as error:  # whatever a compiler trips over: a plain network does the same work
-        network._compiled_call_impl = None
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        undo(network)
+        reason = " ".join(str(error).split("\n")[:2])[:200]  # the first line may only name the backend
+        log.debug("torch.compile failed", exc_info=True)
         log.info("the network cannot be compiled here (%s); training goes on without", reason)
         worked = False
     network.zero_grad()

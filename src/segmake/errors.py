@@ -54,7 +54,7 @@ def explained(error: Exception) -> str:
         return f"there is not enough memory{wanted}; give the job more mem_mb or fewer threads"
     if not isinstance(error, OSError):
         return ""
-    name, said = error.filename or "a result", error.strerror
+    name, said = error.filename2 or error.filename or "a result", error.strerror
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: {name} cannot be written ({said}); free some space and run again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -117,5 +117,6 @@ class Plan(Section):
         except (OSError, ValueError) as error:
             first = error.errors()[0] if isinstance(error, ValidationError) else None
             where = ".".join(map(str, first["loc"])) if first else ""
-            reason = f"{where} {first['msg']}".strip() if first else str(error)
+            said = f"{where} {first['msg']}".strip() if first else str(error)
+            reason = str(error.strerror) if isinstance(error, OSError) else said
             raise InputError(f"{path} is not a readable plan: {reason}; run `segmake plan`") from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -139,6 +138,10 @@ def read(path: Path, device: torch.device) -> dict[str, Any]:
     """Read what `write` wrote."""
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}; correct the path") from error
+    except Exception as error:  # what torch says of damaged bytes is many lines about pickles
+        raise InputError(
+            f"{path} cannot be read: it is damaged, or no file of segmake; train again"
+        ) from error
     return content

@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
@@ -138,6 +139,11 @@ def _run(chosen: Segmake) -> None:
 
 
 def _log_to_stderr(level: int) -> None:
+    logging.raiseExceptions = False  # a log that cannot be written stops no work
+    for handler in [*log.handlers]:
+        log.removeHandler(handler)
+        with suppress(OSError):
+            handler.close()
     logging.basicConfig(format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger().handlers[0].setLevel(level)
     log.setLevel(logging.DEBUG)

@@ -12,6 +12,8 @@ from typing import Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import CliPositionalArg
 
+from segmake.prediction import ExportJob as ExportJob  # beside the settings of predict
+from segmake.prediction import PredictJob as PredictJob
 from segmake.section import Section
 from segmake.settings import (
     ConvertSettings,
@@ -24,7 +26,6 @@ from segmake.settings import (
     Order,
     PhantomSettings,
     PlanSettings,
-    PredictSettings,
     ReportSettings,
     ResampleSettings,
     TrainSettings,
@@ -140,33 +141,10 @@ class TrainJob(TrainSettings):
     """Model to write; history.csv and state/ go beside it."""
     threads: PositiveInt = 1
     """Processor cores this job may use."""
+    gpus: NonNegativeInt = 0
+    """GPUs given to this job: a process on each, dividing every batch. 0: one where `device` finds one."""
     replay_steps: PositiveInt | None = None
     """Repeat only so many of the first steps of `replay`."""
-
-
-class PredictJob(PredictSettings):
-    """Predict label maps on the native grid, for a table of cases or for one scan."""
-
-    trust: str | None = None
-    """Network outside of MONAI (package.module.Class) that the models may import."""
-    model: list[Path]
-    """Trained models; several are averaged."""
-    table: Path | None = None
-    """Table written by convert: predict its cases (training cases out of fold)."""
-    image: list[Path] = []
-    """One scan instead of a table: per channel a file or DICOM folder, in the model's order or as t1=FILE."""
-    output: Path
-    """Table to write, or with --image the label map."""
-    threads: PositiveInt = 1
-    """Processor cores this job may use."""
-    on_error: OnError = "stop"
-    """What a failed case means: stop (after the other cases are done) or exclude it."""
-
-    @model_validator(mode="after")
-    def _table_or_image(self) -> PredictJob:
-        if (self.table is None) == (not self.image):
-            raise ValueError("predict takes either --table or --image; give exactly one of them")
-        return self
 
 
 class EvaluateJob(EvaluateSettings, Batch):

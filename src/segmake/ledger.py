@@ -19,7 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -70,6 +70,7 @@ class Shard:
     threads: int = 1
     on_error: str = "stop"
     processes: bool = True
+    """Else threads: one case can be read and another written while the device computes a third."""
 
     @property
     def folder(self) -> Path:
@@ -114,11 +115,14 @@ class Shard:
         return rows
 
     def _each(self, items: Sequence[Item], work: Work) -> Iterator[Row]:
-        if self.processes and self.threads > 1 and len(items) > 1:
-            yield from self._pooled(items, work)
-        else:
+        if self.threads == 1 or len(items) == 1:
             for item in items:
                 yield attempt(self, item, work)
+        elif self.processes:
+            yield from self._pooled(items, work)
+        else:
+            with ThreadPoolExecutor(self.threads, "case") as pool:
+                yield from pool.map(lambda item: attempt(self, item, work), items)
 
     def _pooled(self, items: Sequence[Item], work: Work) -> Iterator[Row]:
         """Run in a pool of processes; when one is killed, find the case that kills it and go on."""

@@ -41,7 +41,8 @@ def write_manifest(
 ) -> None:
     """Write the manifest of a job beside its `output`, if it wrote one, with what the stage returned."""
     output: Path | None = getattr(job, "output", None)
-    if output is None or not output.exists() or getattr(job, "show", False):
+    told = getattr(job, "show", False) or getattr(job, "estimate", False)
+    if output is None or not output.exists() or told:
         return
     manifest = {
         "stage": stage,

@@ -3,32 +3,21 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from inference_cases import WHOLE, prepared_logits, restore, slide, trained
 from plan_cases import small_plan
 from torch import nn
 
 from segmake.errors import InputError
 from segmake.inference.ensemble import Ensemble
-from segmake.inference.restore import restore_labels
-from segmake.inference.windows import slide
-from segmake.learning.checkpoint import TrainedModel
+from segmake.inference.restore import Target
 from segmake.learning.networks import build
-from segmake.settings import PredictSettings, TrainSettings
+from segmake.settings import PredictSettings
 
 torch.set_num_threads(1)
 
 
-class Function(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
-
-
 def model(function, fold=0, plan=None, **settings):
-    network = function if isinstance(function, nn.Module) else Function(function)
-    return TrainedModel(network.eval(), plan or small_plan(), fold, TrainSettings(**settings), 0, [], {}, {})
+    return trained(function, plan or small_plan(), fold, **settings)
 
 
 def heads(x):
@@ -52,29 +41,29 @@ MIRRORED = PredictSettings(precision="fp32", device="cpu", mirror=True)
 
 
 def test_one_model_is_its_network_in_windows(data):
-    result = Ensemble([model(heads)], FP32).logits(data)
-    network = lambda patches: heads(torch.from_numpy(patches)).numpy()  # noqa: E731
+    result = prepared_logits(Ensemble([model(heads)], FP32), data)
+    network = lambda patches: heads(torch.from_numpy(patches.copy())).numpy()  # noqa: E731
     assert result.dtype == np.float32
     assert np.array_equal(result, slide(data, network, (16, 16, 16), 0.5, 2))
 
 
 def test_models_are_averaged(data):
     models = [model(constant(1.0, 2.0, -4.0), 0), model(constant(3.0, 0.0, 1.0), 1)]
-    result = Ensemble(models, FP32).logits(data)
+    result = prepared_logits(Ensemble(models, FP32), data)
     assert result.shape == (3, 20, 17, 16)
     assert np.allclose(result, np.array([2, 1, -1.5])[:, None, None, None], atol=1e-6)
 
 
 def test_mirroring_changes_nothing_for_an_equivariant_network(data):
-    plain = Ensemble([model(heads)], FP32).logits(data)
-    assert np.allclose(Ensemble([model(heads)], MIRRORED).logits(data), plain, atol=1e-5)
+    plain = prepared_logits(Ensemble([model(heads)], FP32), data)
+    assert np.allclose(prepared_logits(Ensemble([model(heads)], MIRRORED), data), plain, atol=1e-5)
 
 
 @pytest.mark.parametrize("flip", [["x"], ["y"], ["x", "z"], ["x", "y", "z"], []])
 def test_mirroring_is_the_mean_over_all_subsets_of_the_axes(flip):
     data = np.random.default_rng(1).normal(size=(1, 16, 16, 16)).astype(np.float32)
     ramp = torch.randn(16, 16, 16, generator=torch.Generator().manual_seed(0))
-    result = Ensemble([model(lambda x: x * ramp, flip=flip)], MIRRORED).logits(data)
+    result = prepared_logits(Ensemble([model(lambda x: x * ramp, flip=flip)], MIRRORED), data)
     axes = ["xyz".index(name) for name in flip]
     subsets = [s for n in range(len(axes) + 1) for s in itertools.combinations(axes, n)]
     assert len(subsets) == 2 ** len(flip)
@@ -84,18 +73,18 @@ def test_mirroring_is_the_mean_over_all_subsets_of_the_axes(flip):
 
 def test_an_identity_network_is_not_changed_by_the_average(data):
     models = [model(lambda x: x, fold) for fold in range(3)]
-    assert np.allclose(Ensemble(models, MIRRORED).logits(data), data, atol=1e-5)
+    assert np.allclose(prepared_logits(Ensemble(models, MIRRORED), data), data, atol=1e-5)
 
 
 def test_without_mirroring_networks_see_the_image_once(data):
     seen = []
-    Ensemble([model(lambda x: seen.append(len(x)) or x)], FP32).logits(data)
+    prepared_logits(Ensemble([model(lambda x: seen.append(len(x)) or x)], FP32), data)
     assert seen == [2, 2]
 
 
 def test_the_finest_output_of_a_deep_network_counts(data):
     deep = model(lambda x: [x, x[..., ::2, ::2, ::2] * 100])
-    assert np.allclose(Ensemble([deep], FP32).logits(data), data, atol=1e-5)
+    assert np.allclose(prepared_logits(Ensemble([deep], FP32), data), data, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +119,9 @@ def test_an_empty_ensemble_is_a_fault():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_outputs_that_are_no_numbers_are_not_called_background(data, bad):
     with pytest.raises(InputError, match="not finite numbers"):
-        Ensemble([model(lambda x: torch.where(x > 3, bad, x))], FP32).logits(data)
+        target = Target((20, 17, 16), (1.0, 1.0, 1.0), (0, 0, 0), (20, 17, 16))
+        broken = model(lambda x: torch.where(heads(x) > 3, bad, heads(x)))
+        list(Ensemble([broken], FP32).stripes(data, target, WHOLE))
 
 
 def test_half_precision_gives_nearly_the_same_labels(data):
@@ -139,7 +130,6 @@ def test_half_precision_gives_nearly_the_same_labels(data):
     labels = []
     for precision in ("fp32", "bf16"):
         settings = PredictSettings(precision=precision, device="cpu")
-        logits = Ensemble(models, settings).logits(data)
-        labels.append(restore_labels(logits, plan, (0, 0, 0), data.shape[1:], data.shape[1:], (1, 1, 1)))
+        labels.append(restore(prepared_logits(Ensemble(models, settings), data), plan, data.shape[1:]))
     assert np.unique(labels[0]).size > 1
     assert (labels[0] == labels[1]).mean() > 0.97

@@ -10,7 +10,6 @@ from segmake.volume.interpolation import (
     axis_orders,
     resample_classes,
     resample_image,
-    resample_scores,
 )
 
 GRIDS = [
@@ -93,13 +92,6 @@ def centroid_mm(weights: np.ndarray, affine: np.ndarray) -> np.ndarray:
     grid = np.stack(np.meshgrid(*map(np.arange, weights.shape), indexing="ij"))
     centre = (grid * weights).sum(axis=(1, 2, 3)) / weights.sum()
     return np.asarray(affine[:3, :3] @ centre + affine[:3, 3])
-
-
-def test_scores_come_one_channel_at_a_time() -> None:
-    scores = np.random.default_rng(0).normal(size=(3, 6, 7, 8)).astype(np.float32)
-    found = resample_scores(scores, (9, 5, 8), (0.7, 1.4, 1))
-    assert not isinstance(found, np.ndarray)
-    assert np.array_equal(np.stack(list(found)), resample_image(scores, (9, 5, 8), (0.7, 1.4, 1), 1))
 
 
 def shares(index: np.ndarray, shape_out: tuple[int, ...], ratio: tuple[float, ...]) -> np.ndarray:

@@ -17,6 +17,7 @@ from segmake.plan import Plan
 from segmake.settings import TrainSettings
 from segmake.stages import convert, predict
 from segmake.tables import read_table
+from segmake.volume.labels import read_label
 from segmake.volume.nifti import GEOMETRY_FIELDS
 from segmake.volume.read import read_volume
 from segmake.volume.volume import Volume
@@ -206,8 +207,10 @@ NONE = {"scheme": "none"}
 TWO = {"channels": {"t1": "mr", "t2": "mr"}, "normalisation": {"t1": NONE, "t2": NONE}}
 
 
-def scan_job(folder: Path, model: Path, images: list[Path], output: str = "seg.nii.gz") -> PredictJob:
-    return a_job(folder, [model], table=None, image=images, output=folder / output)
+def scan_job(
+    folder: Path, model: Path, images: list[Path], output: str = "seg.nii.gz", **changes
+) -> PredictJob:
+    return a_job(folder, [model], table=None, image=images, output=folder / output, **changes)
 
 
 def test_one_scan_as_one_file_or_a_file_per_channel(tmp_path, publish):
@@ -285,3 +288,31 @@ def test_channels_may_be_named_in_any_order():
         predict._channel_files([Path("a"), Path("b"), Path("c")], channels)
     with pytest.raises(InputError, match="names t1, t2, but the model takes t1, flair"):
         predict._channel_files([Path("t1=a"), Path("t2=b")], channels)
+
+
+@pytest.mark.parametrize("name", ["seg.dcm", "seg.rtstruct.dcm"])
+def test_one_scan_as_a_dicom_object_overlays_the_nifti(tmp_path, publish, name):
+    affine = grid("LPS", (1, 1, 2))
+    depth = np.rint(ball((24, 26, 15), affine) * 10).astype(np.int16)
+    series = tmp_path / "series"
+    write_dicom_series(series, "phantom", Volume(depth[np.newaxis], affine), 0)
+    model = publish(Sign(), spacing_mm=(1.0, 1.0, 2.0))
+    predict.run(scan_job(tmp_path, model, [series]))
+    code = {"ball": {"type": ["1", "99MINE", "Ball"], "color": "#FF0000"}}
+    predict.run(scan_job(tmp_path, model, [series], name, codes=code))
+    nifti = read_volume(tmp_path / "seg.nii.gz")
+    drawn = read_label(tmp_path / name, {"ball": 3}, read_volume(series)).volume
+    assert np.array_equal(drawn.data, nifti.data)
+    assert np.count_nonzero(drawn.data) > 1000
+
+
+def test_dicom_objects_need_a_series_and_known_labels(tmp_path, publish):
+    image = write(tmp_path / "a.nii.gz", np.ones((8, 8, 8), np.float32), grid())
+    model = publish(Sign())
+    with pytest.raises(
+        InputError, match=r"seg\.dcm refers to the slices of a DICOM series, and .*a\.nii\.gz"
+    ):
+        predict.run(scan_job(tmp_path, model, [image], "seg.dcm"))
+    write_dicom_series(tmp_path / "series", "x", Volume(np.zeros((1, 4, 4, 4), np.int16), grid("LPS")), 0)
+    with pytest.raises(InputError, match=r"predict\.codes names 'bal', but the model has the labels ball"):
+        predict.run(scan_job(tmp_path, model, [tmp_path / "series"], "seg.dcm", codes={"bal": {}}))

@@ -1,9 +1,14 @@
 import numpy as np
 import pytest
+import torch
+from inference_cases import restore
 from plan_cases import small_plan
 
-from segmake.inference.restore import restore_labels
+from segmake.errors import InputError
+from segmake.inference.restore import Restoration, Target
+from segmake.inference.windows import Box
 from segmake.prepare.case import class_index, prepare
+from segmake.volume.interpolation import resample_image
 from segmake.volume.volume import Volume
 
 BRATS = {"labels": {"necrosis": 1, "edema": 2, "enhancing": 4}}
@@ -11,10 +16,6 @@ BRATS = {"labels": {"necrosis": 1, "edema": 2, "enhancing": 4}}
 
 def one_hot(label, values):
     return np.stack([(label == value).astype(np.float32) for value in values])
-
-
-def restore(logits, plan, shape, spacing=(1.0, 1.0, 1.0), start=(0, 0, 0), box=None):
-    return restore_labels(logits, plan, start, box or shape, shape, spacing)
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def label():
 def test_one_hot_scores_on_the_same_grid_are_the_label_map(label):
     plan = small_plan(**BRATS)
     result = restore(one_hot(label, plan.label_values), plan, label.shape)
-    assert result.dtype == np.int16
+    assert result.dtype == np.uint8
     assert np.array_equal(result, label)
 
 
@@ -88,7 +89,7 @@ def test_what_prepare_does_is_undone(target):
     prepared = prepare(image, plan)
     assert prepared.crop_start == (3, 0, 0)
     logits = np.concatenate([-prepared.data, prepared.data])
-    result = restore_labels(logits, plan, prepared.crop_start, prepared.crop_shape, shape, spacing)
+    result = restore(logits, plan, shape, tuple(spacing), prepared.crop_start, prepared.crop_shape)
     truth = field > 0
     found = result == 3
     assert set(np.unique(result)) == {0, 3}
@@ -101,3 +102,57 @@ def test_class_indices_and_values_are_inverse(label):
     plan = small_plan(**BRATS)
     index = class_index(label, plan.label_values)
     assert np.array_equal(restore(one_hot(index, range(4)), plan, label.shape), label)
+
+
+GRIDS = [
+    ((12, 9, 14), (12, 9, 14)),
+    ((12, 9, 14), (29, 20, 31)),
+    ((12, 9, 14), (7, 5, 3)),
+    ((12, 9, 14), (40, 9, 5)),
+    ((1, 9, 2), (3, 9, 2)),
+]
+
+
+def whole(logits, native, spacing, plan_mm):
+    ratio = [new / old for new, old in zip(spacing, plan_mm, strict=True)]
+    return resample_image(logits, native, ratio, 1)
+
+
+@pytest.mark.parametrize(("grid", "native"), GRIDS)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(("thickness", "rows"), [(1, 1), (3, 2), (100, 4), (2, 100)])
+def test_stripes_of_every_thickness_give_the_whole_interpolation(grid, native, axis, thickness, rows):
+    logits = np.random.default_rng(4).normal(size=(2, *grid)).astype(np.float32)
+    spacing = tuple(old / new for old, new in zip(grid, native, strict=True))
+    restoration = Restoration(grid, (1, 1, 1), Target(native, spacing, (0, 0, 0), native))
+    pieces = torch.from_numpy(logits).movedim(axis + 1, 1).split(thickness, dim=1)
+    found = np.full((2, *native), np.nan, np.float32)
+    for stripe in restoration.run(iter(pieces), Box((0, 0, 0), grid), axis, rows):
+        assert stripe.box.size[axis] <= rows
+        assert np.isnan(stripe.within(found)).all()
+        stripe.within(found)[...] = stripe.logits
+    assert np.allclose(found, whole(logits, native, spacing, (1, 1, 1)), atol=1e-5)
+
+
+@pytest.mark.parametrize("native", [(12, 30, 14), (12, 5, 14), (12, 9, 14)])
+@pytest.mark.parametrize("cuts", [[0, 8], [0, 1, 2, 3, 4, 5, 6, 7, 8], [0, 3, 8]])
+def test_blocks_that_share_a_row_cover_every_native_voxel_once(native, cuts):
+    grid = (12, 9, 14)
+    logits = np.random.default_rng(5).normal(size=(2, *grid)).astype(np.float32)
+    spacing = tuple(old / new for old, new in zip(grid, native, strict=True))
+    restoration = Restoration(grid, (1, 1, 1), Target(native, spacing, (0, 0, 0), native))
+    found = np.full((2, *native), np.nan, np.float32)
+    for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+        box = Box((0, first, 0), (12, last - first + 1, 14))
+        part = torch.from_numpy(logits[:, :, first : last + 1])
+        for stripe in restoration.run(iter(part.split(5, dim=1)), box, 0, 4):
+            assert np.isnan(stripe.within(found)).all()
+            stripe.within(found)[...] = stripe.logits
+    assert np.allclose(found, whole(logits, native, spacing, (1, 1, 1)), atol=1e-5)
+
+
+def test_logits_that_are_no_numbers_are_not_called_background():
+    bad = np.zeros((3, 4, 4, 4), np.float32)
+    bad[0, 1, 2, 3] = np.nan
+    with pytest.raises(InputError, match="not finite numbers"):
+        restore(bad, small_plan(), (4, 4, 4))

@@ -2,8 +2,10 @@ import math
 
 import numpy as np
 import pytest
+import torch
+from inference_cases import slide
 
-from segmake.inference.windows import gaussian, positions, slide
+from segmake.inference.windows import Box, cut, gaussian, positions, stitch
 
 OVERLAPS = [0, 0.3, 0.5, 0.75, 0.9]
 
@@ -67,7 +69,7 @@ def test_an_identity_network_returns_its_input(shape, overlap):
     before = data.copy()
     result = slide(data, lambda patches: patches, (8, 10, 16), overlap, 3)
     assert result.dtype == np.float32
-    assert np.allclose(result, data, atol=1e-6, rtol=1e-6)
+    assert np.allclose(result, data, atol=2e-6, rtol=2e-6)
     assert np.array_equal(data, before)
 
 
@@ -119,3 +121,80 @@ def test_small_images_sit_in_the_middle_of_a_patch_of_zeros():
     assert patches.shape == (1, 1, 8, 8, 8)
     assert patches.sum() == data.sum()
     assert np.array_equal(patches[0, :, 3:5, :, 2:5], data)
+
+
+def test_a_small_grid_lies_in_the_middle_of_a_window():
+    assert positions((2, 5, 20), (8, 8, 8), 0) == [(-3, -1, z) for z in (0, 6, 12)]
+    data = np.arange(1, 11, dtype=np.float32).reshape(1, 2, 5, 1)
+    window = cut(data, (-3, -1, -1), (8, 8, 3))
+    assert window.shape == (1, 8, 8, 3)
+    assert np.array_equal(window[:, 3:5, 1:6, 1:2], data)
+    assert window.sum() == data.sum()
+
+
+def local(patches):
+    """Outputs that tell their windows apart."""
+    return patches * patches.mean(axis=(1, 2, 3, 4), keepdims=True)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8, 1000])
+def test_stripes_of_every_thickness_and_direction_are_the_whole(axis, rows):
+    data = np.random.default_rng(2).normal(size=(2, 21, 14, 17)).astype(np.float32)
+    whole = slide(data, local, (8, 10, 6), 0.5, 2)
+    assert np.allclose(slide(data, local, (8, 10, 6), 0.5, 2, axis, rows), whole, atol=1e-6)
+
+
+def dense(data, network, patch, overlap):
+    """The same by definition: sums over the whole grid, divided once."""
+    sums, total = np.zeros(data.shape, np.float64), np.zeros(data.shape[1:], np.float64)
+    for place in positions(data.shape[1:], patch, overlap):
+        box = tuple(slice(a, a + n) for a, n in zip(place, patch, strict=True))
+        sums[(slice(None), *box)] += network(data[(slice(None), *box)][None])[0] * gaussian(patch)
+        total[box] += gaussian(patch)
+    return sums / total
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_stitched_result_is_the_dense_reference_for_random_networks(seed):
+    torch.manual_seed(seed)
+    network = torch.nn.Sequential(
+        torch.nn.Conv3d(1, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv3d(4, 3, 1)
+    )
+    data = np.random.default_rng(seed).normal(size=(1, 19, 16, 24)).astype(np.float32)
+
+    def run(patches):
+        with torch.no_grad():
+            return network(torch.from_numpy(np.ascontiguousarray(patches))).numpy()
+
+    sums = np.stack([dense(data, lambda p, h=h: run(p)[:, h : h + 1], (8, 9, 12), 0.5)[0] for h in range(3)])
+    assert np.abs(slide(data, run, (8, 9, 12), 0.5, 3, axis=2, rows=4) - sums).max() < 1e-5
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_box_of_the_grid_is_that_part_of_the_whole(axis):
+    data = np.random.default_rng(3).normal(size=(1, 20, 18, 16)).astype(np.float32)
+    whole = slide(data, local, (8, 8, 8), 0.5, 1)
+    box = Box((5, 3, 7), (5, 11, 4))
+    places = sorted(positions((20, 18, 16), (8, 8, 8), 0.5), key=lambda place: place[axis])
+    assert {box.meets(place, (8, 8, 8)) for place in places} == {True, False}
+    outputs = [
+        (place, torch.from_numpy(local(cut(data, place, (8, 8, 8))[None])[0]))
+        for place in places
+        if box.meets(place, (8, 8, 8))
+    ]
+    found = torch.cat(list(stitch(iter(outputs), box, axis, 3, torch.zeros(1))), dim=1).movedim(1, axis + 1)
+    assert np.allclose(found, whole[:, 5:10, 3:14, 7:11], atol=1e-6)
+
+
+def test_voxels_without_a_window_get_what_is_given():
+    one = [((4, 0, 0), torch.ones(2, 4, 4, 4))]
+    found = torch.cat(
+        list(stitch(iter(one), Box((0, 0, 0), (12, 4, 4)), 0, 3, torch.tensor([7.0, -7.0]))), dim=1
+    )
+    assert torch.equal(found[:, 4:8], torch.ones(2, 4, 4, 4))
+    outside = torch.tensor([7.0, -7.0])[:, None, None, None].expand(2, 4, 4, 4)
+    assert torch.equal(found[:, :4], outside)
+    assert torch.equal(found[:, 8:], outside)
+    none = list(stitch(iter([]), Box((0, 0, 0), (3, 2, 2)), 1, 9, torch.tensor([1.0])))
+    assert torch.equal(torch.cat(none, dim=1), torch.ones(1, 2, 3, 2))

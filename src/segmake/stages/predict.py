@@ -7,8 +7,12 @@ models together. Also one scan without a table: `segmake predict --model M --ima
 from __future__ import annotations
 
 import functools
+import hashlib
 import logging
-import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,23 +21,30 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from segmake.device import choose_device
-from segmake.errors import InputError
-from segmake.inference.ensemble import Ensemble
-from segmake.inference.restore import restore_labels
+from segmake.errors import InputError, SegmakeError
+from segmake.inference.estimate import Planned, format_estimate, measure
+from segmake.inference.outputs import find_writer, write_whole
+from segmake.inference.portable import load_model
+from segmake.inference.predictor import Prediction, Predictor
+from segmake.inference.restore import Target
 from segmake.jobs import PredictJob
-from segmake.learning.checkpoint import TrainedModel, load_model
+from segmake.learning.checkpoint import TrainedModel
 from segmake.ledger import Item, Outcome, Shard, read_record
+from segmake.plan import Plan
 from segmake.prepare.case import prepare
 from segmake.settings import IntakeSettings, PredictSettings
 from segmake.tables import Row, hash_path, is_training, read_cases
 from segmake.volume.channels import read_channels
+from segmake.volume.extent import extent_of, read_extent
 from segmake.volume.geometry import from_canonical
 from segmake.volume.nifti import read_geometry, write_nifti
-from segmake.volume.read import NIFTI, read_volume
+from segmake.volume.read import read_volume
 from segmake.volume.volume import Affine, Array, Volume
 
 log = logging.getLogger("segmake")
-VERSION = 1
+VERSION = 2
+AT_ONCE = 3
+"""Cases under work: one is read and prepared, one is in the network, one is written."""
 
 
 @dataclass(frozen=True)
@@ -45,34 +56,59 @@ class _Loaded:
 
 
 def run(job: PredictJob) -> None:
-    """Predict a table of cases, or one scan."""
+    """Predict a table of cases, or one scan; or say what that would take."""
     torch.set_num_threads(job.threads)
     device = choose_device(job.device)
-    loaded = [_Loaded(load_model(path, device), hash_path(path)) for path in job.model]
+    loaded = [_Loaded(load_model(path, device, job.trust), hash_path(path)) for path in job.model]
     if not loaded:
         raise InputError("predict needs at least one --model; give the model.pt of a fold")
     with threadpool_limits(job.threads, user_api="blas"):  # resampling is matrix products
-        if job.table is None:
-            _predict_scan(job, [entry.model for entry in loaded])
+        if job.estimate:
+            _estimate(job, loaded)
+        elif job.table is None:
+            _predict_scan(job, loaded, job.target)
         else:
             _predict_table(job, job.table, loaded)
 
 
-def _predict_scan(job: PredictJob, models: list[TrainedModel]) -> None:
+def _estimate(job: PredictJob, loaded: list[_Loaded]) -> None:
+    """Print what the job would take, from headers and one window."""
+    models = [entry.model for entry in loaded]
+    cases = {}
+    if job.table is None:
+        paths = _channel_files(job.image, list(models[0].plan.channels))
+        cases[job.image[0].name] = Planned(read_extent(next(iter(paths.values()))), len(models))
+    else:
+        for row, fit in _fitting(job.table, loaded):
+            cases[row["case"]] = Planned(read_extent(Path(row["path"])), len(fit))
+    predictor = Predictor(models, job, job.threads, [case.extent for case in cases.values()])
+    sys.stdout.write(format_estimate(cases, measure(predictor), predictor))
+
+
+def _predict_scan(job: PredictJob, loaded: list[_Loaded], output: Path) -> None:
     """Predict one scan given as files and write one label map."""
-    if not job.output.name.endswith(NIFTI):
-        raise InputError(f"a label map is written as {' or '.join(NIFTI)}, got {job.output}; rename it")
+    models = [entry.model for entry in loaded]
     paths = _channel_files(job.image, list(models[0].plan.channels))
+    digest = hashlib.sha256("".join(entry.digest for entry in loaded).encode()).hexdigest()
+    writer = find_writer(output, next(iter(paths.values())), models[0].plan, job, digest)
     source = read_channels(paths, IntakeSettings())
     for note in source.notes:
         log.log(logging.WARNING if note.kind == "warning" else logging.INFO, "%s: %s", note.kind, note.text)
-    image = source.image
-    labels = predict_volume(image, Ensemble(models, job))
-    native = from_canonical(Volume(_smallest(labels), image.affine), source.affine)
-    scratch = job.output.with_name(f".{os.getpid()}.{job.output.name}")
-    write_nifti(scratch, native, read_geometry(next(iter(paths.values()))))
-    scratch.replace(job.output)
-    log.info("%s: %s", job.output, _volumes(labels, image, models[0]))
+    canonical, affine = source.image.affine, source.affine
+    predictor = Predictor(models, job, job.threads, [extent_of(source.image)])
+    prepared, target = _prepared(source.image, models[0].plan)
+    del source  # the voxels of the scan are not needed any more
+    found = predictor.predict(prepared, target, models)
+    write_whole(output, from_canonical(Volume(found.labels, canonical), affine), writer)
+    like = read_geometry(next(iter(paths.values())))
+    for name, share in _maps(found).items():
+        path = output.with_name(f"{output.name.partition('.')[0]}_{name}.nii.gz")
+        write_whole(
+            path,
+            from_canonical(Volume(share, canonical), affine),
+            lambda path, volume: write_nifti(path, volume, like),
+        )
+    log.info("%s: %s", output, _volumes(found.labels, target, models[0]))
 
 
 def _channel_files(images: list[Path], channels: list[str]) -> dict[str, Path]:
@@ -95,60 +131,79 @@ def _channel_files(images: list[Path], channels: list[str]) -> dict[str, Path]:
 
 
 def _predict_table(job: PredictJob, table: Path, loaded: list[_Loaded]) -> None:
-    """Predict the cases of a shard."""
-    settings = job.model_dump(include=set(PredictSettings.model_fields) - {"device"}, mode="json")
-    shard = Shard("predict", VERSION, job.output, settings, 1, job.on_error, processes=False)
-    items = []
+    """Predict the cases of a shard; while the network has one, others are read, prepared and written."""
+    names = set(PredictSettings.model_fields) - {"device", "memory_gb"}
+    settings = job.model_dump(include=names, mode="json")
+    shard = Shard("predict", VERSION, job.target, settings, AT_ONCE, job.on_error, processes=False)
+    items, extents = [], []
+    for row, fit in _fitting(table, loaded):
+        items.append(Item(row["case"], (row["key"], *(entry.digest for entry in fit)), (row, fit)))
+        with suppress(SegmakeError):  # its case will say what is wrong
+            extents.append(read_extent(Path(row["path"])))
+    predictor = Predictor([entry.model for entry in loaded], job, job.threads, extents)
+    started = time.perf_counter()
+    try:
+        shard.run(items, functools.partial(_predict_case, predictor=predictor, table=table))
+    finally:
+        spent = time.perf_counter() - started
+        log.info("%d cases in %.1f s, of which networks %.1f s", len(items), spent, predictor.seconds)
+
+
+def _fitting(table: Path, loaded: list[_Loaded]) -> Iterator[tuple[Row, list[_Loaded]]]:
+    """Rows of a table with the models that may predict them: all, unless they could have trained on it."""
     for row in read_cases([table]):
-        fit = _unbiased(row, loaded)
+        fit = [entry for entry in loaded if not is_training(row) or row["case"] in entry.model.validation]
         if fit:
-            items.append(Item(row["case"], (row["key"], *(entry.digest for entry in fit)), row))
+            yield row, fit
         else:
             log.info("predict %s left out: no trained fold has kept it for validation", row["case"])
-    shard.run(items, functools.partial(_predict_case, job=job, loaded=loaded, table=table))
 
 
-def _unbiased(row: Row, loaded: list[_Loaded]) -> list[_Loaded]:
-    """The models that may predict a case: all of them unless they could have trained on it."""
-    if not is_training(row):
-        return loaded
-    return [entry for entry in loaded if row["case"] in entry.model.validation]
-
-
-def _predict_case(item: Item, scratch: Path, job: PredictJob, loaded: list[_Loaded], table: Path) -> Outcome:
-    row: Row = item.payload
-    models = [entry.model for entry in _unbiased(row, loaded)]
-    # Canonical since convert; asking again could flip a grid at 45 degrees.
-    image = read_volume(Path(row["path"]))
-    labels = predict_volume(image, Ensemble(models, job))
-    details = read_record(table.parent, item.case)["details"]
-    affine: Affine = np.array(details["source_affine"])
-    native = from_canonical(Volume(_smallest(labels), image.affine), affine)
-    name = f"{item.case}.nii.gz"
-    write_nifti(scratch / name, native, details["source_header"])
+def _predict_case(item: Item, scratch: Path, predictor: Predictor, table: Path) -> Outcome:
+    row, fit = item.payload
+    models = [entry.model for entry in fit]
+    path = Path(row["path"])
+    with predictor.room.take(predictor.foretell(read_extent(path), len(models)).peak):
+        # Canonical since convert; asking again could flip a grid at 45 degrees.
+        image = read_volume(path)
+        canonical = image.affine
+        prepared, target = _prepared(image, models[0].plan)
+        del image
+        found = predictor.predict(prepared, target, models)
+        del prepared
+        details = read_record(table.parent, item.case)["details"]
+        affine: Affine = np.array(details["source_affine"])
+        for name, data in {"": found.labels, **_maps(found)}.items():
+            file = scratch / f"{item.case}{name and '_'}{name}.nii.gz"
+            write_nifti(file, from_canonical(Volume(data, canonical), affine), details["source_header"])
     columns = {
         "split": row["split"],
         "fold": str(models[0].fold) if is_training(row) else "",
         "models": str(len(models)),
+        "backend": predictor.backend,
     }
-    return Outcome(name, columns)
+    if found.uncertainty is not None:
+        dice = found.uncertainty.predicted_dice()
+        columns |= {f"predicted_dice_{name}": f"{value:.4f}" for name, value in dice.items()}
+    return Outcome(f"{item.case}.nii.gz", columns)
 
 
-def predict_volume(image: Volume, ensemble: Ensemble) -> Array:
-    """Label values [1, X, Y, Z] int16 of a canonical image."""
-    prepared = prepare(image, ensemble.plan)
-    logits = ensemble.logits(prepared.data)
-    box = (prepared.crop_start, prepared.crop_shape)
-    return restore_labels(logits, ensemble.plan, *box, image.shape, image.spacing_mm)[np.newaxis]
+def _prepared(image: Volume, plan: Plan) -> tuple[Array, Target]:
+    """The prepared image, and where it lies in the canonical one."""
+    prepared = prepare(image, plan)
+    return prepared.data, Target(image.shape, image.spacing_mm, prepared.crop_start, prepared.crop_shape)
 
 
-def _smallest(labels: Array) -> Array:
-    """uint8 where the values fit, as viewers like it."""
-    return labels.astype(np.uint8) if labels.max() < 256 else labels
+def _maps(found: Prediction) -> dict[str, Array]:
+    """Maps of uncertainty by name."""
+    if found.uncertainty is None:
+        return {}
+    maps = {"entropy": found.uncertainty.entropy, "disagreement": found.uncertainty.disagreement}
+    return maps if found.models > 1 else {"entropy": maps["entropy"]}
 
 
-def _volumes(labels: Array, image: Volume, model: TrainedModel) -> str:
-    millilitres = float(np.prod(image.spacing_mm)) / 1000
+def _volumes(labels: Array, target: Target, model: TrainedModel) -> str:
+    millilitres = float(np.prod(target.spacing_mm)) / 1000
     found = {
         name: np.count_nonzero(labels == value) * millilitres for name, value in model.plan.labels.items()
     }

@@ -8,7 +8,7 @@ sizes. Beyond the last voxel the edge value goes on (scipy's mode "nearest").
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -78,10 +78,13 @@ def _cubic_coefficients(size: int) -> Array:
     return np.linalg.solve(collocation, repeat)
 
 
-def _matrices(
+def axis_matrices(
     shape_in: Sequence[int], shape_out: Sequence[int], ratio: Sequence[float], order: int | Sequence[int]
 ) -> list[Array | None]:
-    """A float32 matrix per axis; None where nothing changes."""
+    """A float32 matrix [size out, size in] per axis; None where nothing changes.
+
+    ratio: new spacing / old spacing along each axis; order: of the spline, one or one per axis.
+    """
     orders = [order] * 3 if isinstance(order, int) else list(order)
     result: list[Array | None] = []
     for axis in range(3):
@@ -116,22 +119,13 @@ def resample_image(
     ratio: new spacing / old spacing along each axis; order: of the spline, one or one per axis.
     Returns the input itself when the grids are the same.
     """
-    matrices = _matrices(data.shape[1:], shape_out, ratio, order)
+    matrices = axis_matrices(data.shape[1:], shape_out, ratio, order)
     if all(matrix is None for matrix in matrices):
         return np.asarray(data, dtype=np.float32)
     result = np.empty((data.shape[0], *shape_out), dtype=np.float32)
     for out, channel in zip(result, data, strict=True):
         out[...] = _apply(np.ascontiguousarray(channel, dtype=np.float32), matrices)
     return result
-
-
-def resample_scores(
-    scores: Array, shape_out: Sequence[int], ratio: Sequence[float], order: int | Sequence[int] = 1
-) -> Iterator[Array]:
-    """Resample [C, X, Y, Z] linearly, one channel [*shape_out] at a time: one is in memory, not all."""
-    matrices = _matrices(scores.shape[1:], shape_out, ratio, order)
-    for channel in scores:
-        yield _apply(np.ascontiguousarray(channel, dtype=np.float32), matrices)
 
 
 def resample_classes(
@@ -142,7 +136,7 @@ def resample_classes(
     No class appears that was not there. Ties go to the lower index. Each class is computed only around
     its own voxels.
     """
-    matrices = _matrices(index.shape, shape_out, ratio, order)
+    matrices = axis_matrices(index.shape, shape_out, ratio, order)
     if all(matrix is None for matrix in matrices):
         return index.astype(np.uint8)
     from scipy.ndimage import find_objects  # half a second to import, only needed here

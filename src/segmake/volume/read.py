@@ -45,7 +45,7 @@ def read_scan(path: Path, tilt: Literal["correct", "stop"] = "correct") -> Scan:
 
 def _read(path: Path, tilt: Literal["correct", "stop"]) -> Scan:
     name = path.name.lower()
-    if _is_dicom(path):
+    if is_dicom(path):
         from segmake.volume.dicom import read_dicom  # pydicom costs start-up time, few jobs need it
 
         return read_dicom(path, tilt)
@@ -66,7 +66,7 @@ def _read(path: Path, tilt: Literal["correct", "stop"]) -> Scan:
     raise InputError(f"{shown(path)} has no known format ({known}, or DICOM); convert it first")
 
 
-def _is_dicom(path: Path) -> bool:
+def is_dicom(path: Path) -> bool:
     """A folder, one series of a folder (FOLDER#UID), or a file that says DICM behind its preamble."""
     folder, mark, _ = str(path).rpartition("#")
     if path.is_dir() or (mark and not path.exists() and Path(folder).is_dir()):

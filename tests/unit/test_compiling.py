@@ -42,7 +42,7 @@ def test_without_a_compiler_the_plain_network_stays(monkeypatch, caplog):
     monkeypatch.setattr(made, "compile", compile_)
     assert compile_network(made, IMAGES) is False
     assert caplog.messages == [
-        "the network cannot be compiled here (no C++ compiler); training goes on without"
+        "the network cannot be compiled here (no C++ compiler more); training goes on without"
     ]
     assert torch.equal(made(IMAGES), plain(IMAGES))
 

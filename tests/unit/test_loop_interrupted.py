@@ -3,7 +3,6 @@ import logging
 import pytest
 import torch
 from loop_cases import digest, losses, stop_after, task
-from plan_cases import small_plan
 
 from segmake.learning import loop
 from segmake.learning.interruption import Stopped
@@ -113,8 +112,7 @@ def test_sgd_learns_and_resumes_exactly(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch within its own compiler
 def test_compiled_training_resumes_exactly_and_leaves_no_trace_in_names(tmp_path, monkeypatch):
-    flat = {"features": [4, 8], "kernels": [(3, 3, 3)] * 2, "strides": [(1, 1, 1), (2, 2, 2)]}
-    options = {"compile": "on", "steps": 8, "plan": small_plan(**flat)}
+    options = {"compile": "on", "steps": 8, "deep_supervision": False}
     plain = train(task(**options), tmp_path / "plain.pt")
     assert plain.compiled is True
     assert not [name for name in plain.network.state_dict() if "_orig_mod" in name]

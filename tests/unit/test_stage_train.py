@@ -191,10 +191,10 @@ def test_no_training_case_is_explained(results):
 
 
 def test_a_training_by_the_clock_is_repeated_from_its_model(results):
-    train.run(job(results, minutes=0.01))
+    train.run(job(results, minutes=0.03))
     model = load_model(job(results).output, torch.device("cpu"))
     again = results / "again" / "model.pt"
-    train.run(job(results, minutes=0.01, replay=job(results).output, output=again))
+    train.run(job(results, minutes=0.03, replay=job(results).output, output=again))
     repeated = load_model(again, torch.device("cpu"))
     assert repeated.rates == model.rates
     assert len(model.rates) == model.history["step"] > 1

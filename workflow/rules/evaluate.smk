@@ -36,7 +36,7 @@ rule summarize:
         tables=per_shard("evaluate/{model}/shard-{shard}.tsv"),
         cases=per_shard("convert/shard-{shard}.tsv"),
         predictions=per_shard("predict/{model}/shard-{shard}.tsv"),
-        sheet=sheet_columns(),
+        sheet=EXPERIMENT.sheet_columns(),
     output:
         metrics=report(
             "evaluate/{model}/metrics.tsv",

@@ -23,6 +23,11 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def gpu_ids() -> list[str]:
+    """What the GPUs that this process may use (CUDA_VISIBLE_DEVICES counts) are, in torch's order."""
+    return [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
+
+
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """Context in which a network runs in bf16 (or in fp32, when that was asked or bf16 would not pay)."""
     if uses_bf16(device, precision):

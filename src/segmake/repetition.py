@@ -81,6 +81,7 @@ def circumstances(before: Manifest, now: Manifest) -> str:
     """What two manifests say differently about where and by what they were made."""
     sides = [
         {"processor": side["processor"], "device": side["reproducibility"]["device"]}
+        | {"processes": side["reproducibility"].get("processes", [1])}
         | {"Python": side["python"], **side["packages"]}
         for side in (before, now)
     ]

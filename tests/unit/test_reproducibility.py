@@ -48,18 +48,22 @@ def test_how_weights_lie_in_memory_does_not_count():
         ("cuda", False, False, "recorded", "on a GPU"),
         ("cpu", True, False, "recorded", "compiled network may round"),
         ("cpu", False, True, "recorded", "followed the clock; train.replay repeats it"),
+        ("cpu", False, False, "recorded", "went on in another number of processes"),
     ],
 )
 def test_a_level_says_what_keeps_it_from_the_next(device, compiled, clocked, reached, why):
-    assert level(device, compiled, clocked)[0] == reached
-    assert why in level(device, compiled, clocked)[1]
+    found = level(device, compiled, clocked, regrouped="another number" in why)
+    assert found[0] == reached
+    assert why in found[1]
 
 
 def test_every_reason_is_given():
-    assert statement({"1": "a", "10": "b"}, "cuda", True, True) == {
+    assert statement({"1": "a", "10": "b"}, "cuda", True, True, [2, 1]) == {
         "level": "recorded",
         "why": "its sums on a GPU may run in another order; a compiled network may round differently; "
-        "its learning rates followed the clock; train.replay repeats it",
+        "its learning rates followed the clock; train.replay repeats it; it went on in another number of "
+        "processes",
         "device": "cuda",
+        "processes": [2, 1],
         "weights": {"1": "a", "10": "b"},
     }

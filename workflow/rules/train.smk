@@ -30,4 +30,4 @@ rule train:
         digest=start_digest,  # no input: a bundle may be a folder
     shell:
         "segmake --log {log:q} train --tables {input.tables:q} --plan {input.plan:q} --fold {wildcards.fold} "
-        "--output {output.model:q} --threads {threads} {params.settings:q}"
+        "--output {output.model:q} --threads {threads} --gpus {resources.gpu} {params.settings:q}"

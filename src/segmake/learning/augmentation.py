@@ -7,7 +7,8 @@ follows nnU-Net (Isensee et al., Nature Methods 2021, supplement 4); `segmake.re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,7 +52,8 @@ class Parameters:
     """What happens to one batch. Neutral values (0, 1, identity, None) leave a patch as it is.
 
     matrix: [B, 3, 3] from output to input millimetres; elastic: control points in mm [B, 3, ...]; bias:
-    control points of the field's logarithm [B, C, ...]; the rest [B, C].
+    control points of the field's logarithm [B, C, ...]; the rest [B, C]. noise_of: size of the batch that
+    noise is drawn for and the patches of it that these are, where they are not all of it.
     """
 
     matrix: Array
@@ -65,6 +67,13 @@ class Parameters:
     inverted: Array
     elastic: Array | None = None
     bias: Array | None = None
+    noise_of: tuple[int, Sequence[int]] | None = None
+
+    def of(self, rows: Sequence[int]) -> Parameters:
+        """What happens to some patches of the batch: the same as when they are changed with the others."""
+        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        chosen: dict[str, Any] = {name: value[rows] for name, value in arrays.items()}
+        return replace(self, noise_of=(len(self.matrix), rows), **chosen)
 
 
 @dataclass(frozen=True)
@@ -150,7 +159,9 @@ def intensities(images: Tensor, parameters: Parameters) -> Tensor:
     if parameters.noise_std.any():
         noise = torch.Generator(images.device).manual_seed(parameters.noise_seed)
         strength = torch.from_numpy(parameters.noise_std).to(images)[:, :, None, None, None]
-        images += strength * torch.randn(images.shape, generator=noise, device=images.device)
+        patches, rows = parameters.noise_of or (len(images), slice(None))
+        values = torch.randn((patches, *images.shape[1:]), generator=noise, device=images.device)
+        images += strength * values[rows]
     for b, c in np.ndindex(*parameters.gamma.shape):
         images[b, c] = _channel(images[b, c][None, None], parameters, (b, c))[0, 0]
     return images

@@ -63,7 +63,7 @@ class Display:
         self.bar = tqdm(
             total=100.0,
             desc=title,
-            disable=not sys.stderr.isatty(),
+            disable=not (title and sys.stderr.isatty()),
             bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}",
         )
         self._shown = 0

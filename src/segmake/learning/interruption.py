@@ -22,11 +22,16 @@ class Stopped(SegmakeError):
 
 
 class StopRequest:
-    """While open, remembers a signal instead of dying from it; `name` says which one came."""
+    """While open, remembers a signal instead of dying from it; `number` says which one came, 0 none."""
 
     def __init__(self) -> None:
-        self.name = ""
+        self.number = 0
         self._before: dict[int, object] = {}
+
+    @property
+    def name(self) -> str:
+        """What the signal is called, empty when none came."""
+        return signal.Signals(self.number).name if self.number else ""
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -43,4 +48,4 @@ class StopRequest:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _remember(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  set by signal
-        self.name = signal.Signals(number).name
+        self.number = number

@@ -30,8 +30,8 @@ class Sink(Protocol):
 class Journal:
     """Where the course of a run goes; open it with the loop, tell it after every step.
 
-    title: what the bar is called; csv: the history as a file; events: folder of TensorBoard's files; others:
-    what else is told of every row. Without any of them a journal only draws the bar.
+    title: what the bar is called, empty for no bar; csv: the history as a file; events: folder of
+    TensorBoard's files; others: what else is told of every row. Without these a journal only draws the bar.
     """
 
     def __init__(

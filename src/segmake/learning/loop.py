@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from segmake.device import autocast, choose_device
-from segmake.errors import ConfigError
+from segmake.errors import InputError
 from segmake.learning import augmentation, compiling, transfer
+from segmake.learning.distributed import ALONE, Ranks, Share
 from segmake.learning.divergence import damping, fall_back
 from segmake.learning.interruption import Stopped, StopRequest
 from segmake.learning.journal import Journal
@@ -44,7 +47,8 @@ VALIDATION_STEPS = 100
 class Task:
     """What to train on what. `identity` is everything that decides the result, for the rolling state.
 
-    rates: learning rates of an earlier run to repeat step by step; compiled: whether that run compiled.
+    rates: learning rates of an earlier run to repeat step by step; compiled: whether that run compiled;
+    ranks: the processes that train together.
     """
 
     plan: Plan
@@ -55,6 +59,12 @@ class Task:
     identity: dict[str, Any]
     rates: Sequence[float] = ()
     compiled: bool | None = None
+    ranks: Ranks = ALONE
+
+    @cached_property
+    def share(self) -> Share:
+        """What this process computes of every batch."""
+        return Share.of(self.plan.batch, self.settings.accumulate, self.ranks)
 
     @property
     def device(self) -> torch.device:
@@ -67,12 +77,11 @@ def train(task: Task, state: Path, journal: Journal | None = None) -> Run:
 
     Raises Stopped after a signal (the state is saved), SegmakeError when training diverges again and again.
     """
-    settings, plan = task.settings, task.plan
-    run = _start(task)
-    restore(run, task.identity, state, task.device)
+    settings, plan, ranks = task.settings, task.plan, task.ranks
+    run = _start(task, state)
     schedule = Schedule.of(settings, task.rates)
-    loss = Loss.of(plan, settings.batch_dice)
-    validation = Validation(task.validation, plan, task.device, settings.precision)
+    loss = Loss.of(plan, settings.batch_dice, ranks)
+    validation = Validation(task.validation, plan, task.device, settings.precision, ranks)
     saved = time.perf_counter()
     if run.compiled:
         _compile(run, task)
@@ -81,7 +90,9 @@ def train(task: Task, state: Path, journal: Journal | None = None) -> Run:
         while schedule.progress(run.step, run.seconds) < 1:
             begun = time.perf_counter()
             mark_good(run)
-            torch.manual_seed(int(generator(task.seed, CHANCE, run.step).integers(2**62)))  # dropout
+            torch.manual_seed(
+                int(generator(task.seed, CHANCE, run.step).integers(2**62)) + ranks.rank
+            )  # dropout
             images, labels = _augment(loader.take(run.step), task, run.step)
             rate = schedule.rate(run.step, run.seconds) * damping(run)
             value, norm = _learn(run.network, images, labels, loss, task)
@@ -92,12 +103,14 @@ def train(task: Task, state: Path, journal: Journal | None = None) -> Run:
                 fall_back(run, Setback(run.step + 1, rate, value, norm, loader.cases(run.step)))
                 told.start(run, schedule.progress(run.step, run.seconds), plan.batch)
             run.seconds += time.perf_counter() - begun
+            _agree(run, stop, ranks)
             told.show(run, schedule.progress(run.step, run.seconds))
             decided = _decide(run, task, schedule)
             if stop.name or decided or time.perf_counter() - saved > 60 * settings.checkpoint_minutes:
-                save(run, task.identity, state)
+                _save(run, task, state)
                 saved = time.perf_counter()
             if stop.name:
+                ranks.wait()  # until the first of them has saved
                 raise Stopped(
                     f"training was stopped by {stop.name} after step {run.step}; run it again to go on"
                 )
@@ -106,14 +119,9 @@ def train(task: Task, state: Path, journal: Journal | None = None) -> Run:
     return run
 
 
-def _start(task: Task) -> Run:
-    """Make the network and its average with the same weights."""
-    name, settings, batch = task.settings.network, task.settings, task.plan.batch
-    if settings.accumulate > batch:
-        raise ConfigError(
-            f"train.accumulate splits a batch into at most its {batch} patches, got {settings.accumulate}; "
-            "lower it or raise plan.batch"
-        )
+def _start(task: Task, state: Path) -> Run:
+    """Make the network and its average with the same weights, or those of the state."""
+    name, settings = task.settings.network, task.settings
     made = [
         build(name, settings.options, task.plan, settings.deep_supervision, task.seed).to(task.device)
         for _ in range(2)
@@ -121,9 +129,16 @@ def _start(task: Task) -> Run:
     check(made[0], name, task.plan)
     taken = transfer.start(made[0], settings)
     made[1].load_state_dict(made[0].state_dict())
+    made[0] = task.ranks.whole(made[0])
     optimizer = make_optimizer(made[0], settings)
     about = taken.about() if taken else {}
-    return Run(made[0].train(), made[1].eval().requires_grad_(False), optimizer, start=about)
+    run = Run(made[0].train(), made[1].eval().requires_grad_(False), optimizer, start=about)
+    restore(run, task.identity, state, task.device)
+    if not task.ranks.agree(run.step):
+        raise InputError(f"{state} is not the same everywhere; train in a folder that all machines share")
+    if not run.finished and task.ranks.count not in run.processes:
+        run.processes = [*run.processes, task.ranks.count]
+    return run
 
 
 def _loader(task: Task) -> Loader:
@@ -131,34 +146,39 @@ def _loader(task: Task) -> Loader:
     plan = task.plan
     border = augmentation.Grid(plan.patch, plan.spacing_mm).border()
     oversample = task.settings.oversample
-    return Loader(Sampler(task.training, plan.patch, border, plan.batch, oversample, task.seed))
+    sampler = Sampler(task.training, plan.patch, border, plan.batch, oversample, task.seed, task.share.rows)
+    return Loader(sampler)
 
 
 def _augment(batch: Batch, task: Task, step: int) -> tuple[Tensor, Tensor]:
-    """Move a batch to the device and change it there; the step alone decides how."""
+    """Move a batch (or a share of it) to the device and change it there; the step alone decides how."""
     images = torch.from_numpy(batch.images).to(task.device, non_blocking=True)
     labels = torch.from_numpy(batch.labels).to(task.device, non_blocking=True)
     grid = augmentation.Grid(task.plan.patch, task.plan.spacing_mm)
     recipe = augmentation.Recipe.of(task.settings, task.plan)
     random = generator(task.seed, AUGMENT, step)
-    shape = (images.shape[0], images.shape[1])
-    return augmentation.apply(images, labels, grid, augmentation.draw(recipe, grid, shape, random))
+    parameters = augmentation.draw(recipe, grid, (task.plan.batch, images.shape[1]), random)
+    if task.ranks.count > 1:
+        parameters = parameters.of(task.share.rows)
+    return augmentation.apply(images, labels, grid, parameters)
 
 
 def _learn(network: nn.Module, images: Tensor, labels: Tensor, loss: Loss, task: Task) -> tuple[float, float]:
     """Find the gradient of a batch, clipped; returns the loss and the norm before clipping.
 
-    The batch may be computed in parts; its loss is the mean over them, weighted by their patches.
+    The batch may be computed in parts; its loss is the mean over them, weighted by their patches. It is the
+    loss of the whole batch in every process, the gradient of each is that of its own patches until summed.
     """
-    parts = task.settings.accumulate
     values = []
     network.zero_grad()
-    for some, truth in zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True):
+    split = [torch.split(batch, task.share.sizes) for batch in (images, labels)]
+    for some, truth, weight in zip(*split, task.share.weights, strict=True):
         with autocast(task.device, task.settings.precision):
             outputs = logits(network, some)
-        value = loss(outputs, truth) * (len(some) / len(images))
-        value.backward()  # type: ignore[no-untyped-call]
+        value = loss(outputs, truth) * weight
+        value.backward()
         values.append(value.detach())
+    task.ranks.sum_gradients(network)
     norm = nn.utils.clip_grad_norm_(network.parameters(), task.settings.clip)
     found = torch.stack([torch.stack(values).sum(), norm]).tolist()  # one wait for the device
     return found[0], found[1]
@@ -184,6 +204,19 @@ def _record(run: Run, loss: float, rate: float, validation: Validation) -> None:
         run.history.close_row(run.step, run.seconds, rate, dice)
 
 
+def _agree(run: Run, stop: StopRequest, ranks: Ranks) -> None:
+    """Count the same time in all processes, and stop all when one is asked to or nobody waits for them."""
+    asked = signal.SIGTERM if ranks.orphaned else stop.number
+    run.seconds, number = ranks.largest(run.seconds, asked)
+    stop.number = int(number)
+
+
+def _save(run: Run, task: Task, state: Path) -> None:
+    """Keep the state, once for all processes."""
+    if task.ranks.first:
+        save(run, task.identity, state)
+
+
 def _decide(run: Run, task: Task, schedule: Schedule) -> bool:
     """Decide once, after the first steps, whether to compile; returns whether it was decided now."""
     if run.compiled is not None or run.step < compiling.FIRST_STEPS:
@@ -193,20 +226,21 @@ def _decide(run: Run, task: Task, schedule: Schedule) -> bool:
     if run.compiled:
         begun = time.perf_counter()
         run.compiled = _compile(run, task)
-        run.seconds += time.perf_counter() - begun
+        run.seconds += task.ranks.largest(time.perf_counter() - begun)[0]
     return True
 
 
 def _compile(run: Run, task: Task) -> bool:
     """Compile the network for the parts that batches come in."""
     plan = task.plan
-    size = math.ceil(plan.batch / task.settings.accumulate)
-    images = torch.zeros(size, len(plan.channels), *plan.patch, device=task.device)
+    images = torch.zeros(max(task.share.sizes), len(plan.channels), *plan.patch, device=task.device)
     with autocast(task.device, task.settings.precision):
-        worked = compiling.compile_network(run.network, images)
-    if worked:
-        log.info("the network is compiled")
-    return worked
+        failed = not compiling.compile_network(run.network, images)
+    if task.ranks.largest(failed)[0]:  # in any process
+        compiling.undo(run.network)
+        return False
+    log.info("the network is compiled")
+    return True
 
 
 def _finish(run: Run, task: Task, state: Path, validation: Validation) -> None:
@@ -216,4 +250,4 @@ def _finish(run: Run, task: Task, state: Path, validation: Validation) -> None:
         run.hashes[str(run.step)] = weights_sha256(run.network)
         run.history.close_row(run.step, run.seconds, rate, validation.dice(run.averaged))
         run.finished = True
-        save(run, task.identity, state)
+        _save(run, task, state)

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  the name torch's own documentation uses
 from torch import Tensor
 
+from segmake.learning.distributed import ALONE, Ranks
 from segmake.plan import IGNORED, Plan
 
 SPACE = (2, 3, 4)
@@ -25,18 +26,19 @@ class Loss:
 
     heads: the class indices each channel answers for; sigmoid: whether they overlap; batch_dice: Dice over
     the whole batch as one volume, instead of the mean over its patches; ignores: whether some voxels are
-    judged by nobody.
+    judged by nobody; ranks: the processes that hold patches of the batch.
     """
 
     heads: tuple[tuple[int, ...], ...]
     sigmoid: bool
     batch_dice: bool = True
     ignores: bool = False
+    ranks: Ranks = ALONE
 
     @classmethod
-    def of(cls, plan: Plan, batch_dice: bool = True) -> Loss:
+    def of(cls, plan: Plan, batch_dice: bool = True, ranks: Ranks = ALONE) -> Loss:
         """Make the loss for a plan."""
-        return cls(tuple(plan.heads), plan.sigmoid, batch_dice, plan.ignore is not None)
+        return cls(tuple(plan.heads), plan.sigmoid, batch_dice, plan.ignore is not None, ranks)
 
     def __call__(self, outputs: Sequence[Tensor], labels: Tensor) -> Tensor:
         """Weighted loss of outputs [B, heads, ...], finest first, against labels [B, X, Y, Z]."""
@@ -50,10 +52,12 @@ class Loss:
         judged = (labels != IGNORED)[:, None] if self.ignores else None
         if self.sigmoid:
             entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
-            return _mean(entropy, judged) + 1 - self._dice(torch.sigmoid(logits), truth, judged)
+            return self._mean(entropy, judged) + 1 - self._dice(torch.sigmoid(logits), truth, judged)
         log_probability = F.log_softmax(logits, dim=1)
         entropy = -(truth * log_probability).sum(dim=1, keepdim=True)
-        return _mean(entropy, judged) + 1 - self._dice(log_probability.exp()[:, 1:], truth[:, 1:], judged)
+        return (
+            self._mean(entropy, judged) + 1 - self._dice(log_probability.exp()[:, 1:], truth[:, 1:], judged)
+        )
 
     def _dice(self, probability: Tensor, truth: Tensor, judged: Tensor | None) -> Tensor:
         """Mean soft Dice over channels, and over patches unless the batch counts as one volume."""
@@ -62,14 +66,20 @@ class Loss:
             probability = probability * judged
         common = (probability * truth).sum(dim=space)
         both = probability.sum(dim=space) + truth.sum(dim=space)
-        return ((2 * common + SMOOTH) / (both + SMOOTH)).mean()
+        if self.batch_dice:
+            common, both = self.ranks.total(torch.stack([common, both]))
+        dice = (2 * common + SMOOTH) / (both + SMOOTH)
+        return dice.mean() if self.batch_dice else self._mean(dice, None)
 
-
-def _mean(entropy: Tensor, judged: Tensor | None) -> Tensor:
-    """Mean over voxels [B, heads or 1, X, Y, Z], those that were judged [B, 1, X, Y, Z]; 0 without any."""
-    if judged is None:
-        return entropy.mean()
-    return (entropy * judged).sum() / (judged.sum() * entropy.shape[1]).clamp_min(1)
+    def _mean(self, values: Tensor, judged: Tensor | None) -> Tensor:
+        """Mean of values [B, heads, ...], those of voxels that were judged [B, 1, ...]; 0 without any."""
+        if judged is None:
+            summed, count = values.sum(), values.new_tensor(values.numel())
+        else:
+            summed, count = (values * judged).sum(), (judged.sum() * values.shape[1]).to(values)
+        summed, count = self.ranks.total(torch.stack([summed, count]))
+        mean: Tensor = summed / count.clamp_min(1)
+        return mean
 
 
 def weights(outputs: int) -> list[float]:

@@ -54,7 +54,8 @@ class Run:
     """What changes from step to step.
 
     averaged: the weights to publish; rates: learning rate of each step taken; compiled: None until decided;
-    hashes: SHA-256 of the weights after some steps, by step; start: what came from `train.init_from`.
+    hashes: SHA-256 of the weights after some steps, by step; start: what came from `train.init_from`;
+    processes: numbers of processes that it was trained in.
     """
 
     network: nn.Module
@@ -70,6 +71,7 @@ class Run:
     setbacks: list[Setback] = field(default_factory=list)
     history: History = field(default_factory=History)
     good: Content = field(default_factory=dict)
+    processes: list[int] = field(default_factory=list)
 
 
 FIGURES = ("step", "seconds", "finished", "compiled", "hashes")
@@ -78,7 +80,7 @@ FIGURES = ("step", "seconds", "finished", "compiled", "hashes")
 def content(run: Run) -> Content:
     """Everything a run is, as tensors and text; the tensors may still be those of the run."""
     about = {name: getattr(run, name) for name in FIGURES}
-    about |= {"rows": run.history.rows, "recent": run.history.recent}
+    about |= {"rows": run.history.rows, "recent": run.history.recent, "processes": run.processes}
     about |= {"setbacks": [vars(setback) for setback in run.setbacks]}
     return {
         "about": json.dumps(about),
@@ -133,6 +135,7 @@ def restore(run: Run, identity: Mapping[str, Any], path: Path, device: torch.dev
     except (InputError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a usable state ({error}); delete it to start clean") from error
     run.good = kept.get("good", {})
+    run.processes = json.loads(kept["about"]).get("processes", [1])  # states of earlier versions have none
     log.info("going on after step %d (%.1f minutes)", run.step, run.seconds / 60)
 
 

@@ -52,7 +52,7 @@ class Sampler:
 
     patch: voxels the network sees; border: voxels more on each side, for rotations; oversample: fraction of
     patches centred on a foreground voxel, whose class is chosen first, evenly among those present, so that
-    rare classes are seen.
+    rare classes are seen; rows: the patches of a batch to read, where not all.
     """
 
     cases: Sequence[Case]
@@ -61,10 +61,12 @@ class Sampler:
     batch: int
     oversample: float
     seed: int
+    rows: Sequence[int] | None = None
 
     def read(self, step: int) -> Batch:
         """Read the patches of one step."""
-        patches = [self._patch(step, index) for index in range(self.batch)]
+        rows = range(self.batch) if self.rows is None else self.rows
+        patches = [self._patch(step, index) for index in rows]
         return Batch(np.stack([p[0] for p in patches]), np.stack([p[1] for p in patches]))
 
     def batches(self, start: int, ahead: int = 2) -> Generator[Batch, None, None]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from segmake.device import autocast
+from segmake.learning.distributed import ALONE, Ranks, sum_counts
 from segmake.learning.networks import logits
 from segmake.learning.sampling import Case, central_patch
 from segmake.plan import IGNORED, Plan
@@ -18,11 +19,14 @@ PATCHES = 8
 
 
 class Validation:
-    """Dice on one central patch of a few validation cases, evenly spread over them."""
+    """Dice on one central patch of a few validation cases, evenly spread, divided over the processes."""
 
-    def __init__(self, cases: Sequence[Case], plan: Plan, device: torch.device, precision: str) -> None:
+    def __init__(
+        self, cases: Sequence[Case], plan: Plan, device: torch.device, precision: str, ranks: Ranks = ALONE
+    ) -> None:
+        self.ranks = ranks
         spread = np.linspace(0, max(0, len(cases) - 1), min(PATCHES, len(cases))).round().astype(int)
-        self.cases = [cases[int(i)] for i in spread]
+        self.cases = [cases[int(i)] for i in spread[self.ranks.rank :: self.ranks.count]]
         self.plan = plan
         self.device = device
         self.precision = precision
@@ -44,6 +48,7 @@ class Validation:
             found, label = found[label != IGNORED], label[label != IGNORED]
             for row, mask in enumerate((found, label, np.where(found == label, label, 0))):
                 counts[row] += np.bincount(mask, minlength=classes)
+        counts = sum_counts(counts, self.ranks)
         both = counts[0, 1:] + counts[1, 1:]
         shared = 2 * counts[2, 1:][both > 0] / both[both > 0]
         return float(shared.mean()) if shared.size else math.nan

@@ -9,37 +9,94 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from segmake.configuration import flags
+from segmake.device import choose_device, gpu_ids
 from segmake.errors import ConfigError, InputError
 from segmake.jobs import TrainJob
 from segmake.learning.checkpoint import TrainedModel, load_model, save_model, versions
+from segmake.learning.distributed import Ranks, joined, together
 from segmake.learning.journal import Journal
+from segmake.learning.launching import launch
 from segmake.learning.loop import Task, train
 from segmake.learning.reproducibility import statement
+from segmake.learning.run import Run
 from segmake.learning.sampling import Case
 from segmake.learning.subset import choose_cases
 from segmake.learning.tracking import MlflowRun
 from segmake.learning.weights import identify
+from segmake.lease import lease
 from segmake.plan import Plan
+from segmake.provenance import manifest_path
 from segmake.settings import TrainSettings
 from segmake.tables import Row, read_cases
 from segmake.volume.store import load_array, open_array
 
 log = logging.getLogger("segmake")
 VERSION = 2
+FACTS = ("reproducibility", "training_cases")
+"""What the manifest of a training says beside what every manifest does."""
 IRRELEVANT = {"folds", "seeds", "device", "checkpoint_minutes", "cache_gb", "mlflow", "replay"}
 """Settings that do not decide the weights: changing one does not begin training again (what is read from
 `replay` does)."""
 
 
 def run(job: TrainJob) -> dict[str, Any]:
-    """Train one network on one fold and publish it; returns how far its manifest vouches for it."""
-    torch.set_num_threads(job.threads)
+    """Train one network on one fold and publish it; returns how far its manifest vouches for it.
+
+    With several GPUs, this process starts one for each and waits for them.
+    """
+    if job.gpus and job.device != "cpu":
+        _check_gpus(job.gpus)
+    if job.gpus > 1 and not together():
+        tables = ["--tables", *map(str, job.tables)]
+        launch(["train", *flags(job, leave_out=("tables",)), *tables], job.gpus)
+        written = json.loads(manifest_path(job.output).read_text(encoding="utf-8"))
+        return {name: written[name] for name in FACTS}
+    with joined() as ranks, _place(job.device, ranks):
+        facts = _train(job, ranks)
+        ranks.wait()
+    if not ranks.first:
+        raise SystemExit(0)  # the first process writes the manifest
+    return facts
+
+
+def _check_gpus(count: int) -> None:
+    """Where GPUs were asked for, nothing is trained without them."""
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if found < count:
+        raise ConfigError(
+            f"the job was given gpu: {count}, but {found} GPUs are usable here; ask for as many as there are "
+            "(gpu: 0 takes one where there is one), or set train.device to cpu"
+        )
+
+
+@contextmanager
+def _place(device: str, ranks: Ranks) -> Iterator[None]:
+    """Hold a GPU of this machine for each process, where GPUs are used; no other training shares it."""
+    if choose_device(device).type == "cpu":
+        log.info("training on the CPU")
+        yield
+        return
+    with ExitStack() as held:
+        numbers = held.enter_context(lease(gpu_ids(), ranks.local_count)) if ranks.local == 0 else []
+        torch.cuda.set_device(ranks.from_local_first(numbers)[ranks.local])
+        log.info("training on %s", torch.cuda.get_device_name())
+        yield
+
+
+def _train(job: TrainJob, ranks: Ranks) -> dict[str, Any]:
+    """Train as one of `ranks`, of which the first publishes the model."""
+    torch.set_num_threads(max(1, job.threads // ranks.local_count))
     torch.use_deterministic_algorithms(True, warn_only=True)
+    if not ranks.first:
+        log.setLevel(logging.ERROR)  # the first one tells
     plan = Plan.load(job.plan)
     rows = read_cases(job.tables)
     training, validation = _split(rows, plan, job.fold)
@@ -47,7 +104,7 @@ def run(job: TrainJob) -> dict[str, Any]:
     training = _fewer(training, settings)
     replayed = _replayed(settings)
     rates = replayed.rates[: job.replay_steps] if replayed else []
-    in_memory = _gigabytes(rows) <= settings.cache_gb
+    in_memory = _gigabytes(rows) * ranks.local_count <= settings.cache_gb
     task = Task(
         plan,
         settings,
@@ -57,31 +114,36 @@ def run(job: TrainJob) -> dict[str, Any]:
         identity=_identity(job, settings, plan, training) | _course(replayed, rates),
         rates=rates,
         compiled=replayed.compiled if replayed else None,
+        ranks=ranks,
     )
     log.info("training on %d cases, %d kept for validation", len(training), len(validation))
     state = job.output.parent / "state"
-    result = train(task, state / "state.pt", _journal(job, settings, state))
-    save_model(
-        job.output,
-        TrainedModel(
-            result.averaged,
-            plan,
-            job.fold,
-            settings,
-            job.seed,
-            validation=[row["case"] for row in validation],
-            history=result.history.summary(),
-            versions=versions(),
-            rates=result.rates,
-            compiled=bool(result.compiled),
-            training=[row["case"] for row in training],
-            hashes=result.hashes,
-            start=result.start,
-        ),
-    )
+    journal = _journal(job, settings, state) if ranks.first else Journal("")
+    result = train(task, state / "state.pt", journal)
+    if ranks.first:
+        save_model(job.output, _model(task, job.fold, result))
     clocked = settings.minutes is not None and not rates
-    vouched = statement(result.hashes, task.device.type, bool(result.compiled), clocked)
-    return {"reproducibility": vouched, "training_cases": len(training)}
+    vouched = statement(result.hashes, task.device.type, bool(result.compiled), clocked, result.processes)
+    return dict(zip(FACTS, (vouched, len(training)), strict=True))
+
+
+def _model(task: Task, fold: int, result: Run) -> TrainedModel:
+    """What is published of a training."""
+    return TrainedModel(
+        result.averaged,
+        task.plan,
+        fold,
+        task.settings,
+        task.seed,
+        validation=[case.name for case in task.validation],
+        history=result.history.summary(),
+        versions=versions(),
+        rates=result.rates,
+        compiled=bool(result.compiled),
+        training=[case.name for case in task.training],
+        hashes=result.hashes,
+        start=result.start,
+    )
 
 
 def _journal(job: TrainJob, settings: TrainSettings, state: Path) -> Journal:

@@ -18,7 +18,7 @@ rule phantom:
     params:
         settings=flags(SETTINGS.phantom) + BATCH + SEED,
         shard=lambda wildcards: ["--shard", str(int(wildcards.shard)), "--shards", str(SETTINGS.shards)],
-        cases=lambda wildcards: [case.name for case in CASES[wildcards.shard]],
+        cases=lambda wildcards: [case.name for case in EXPERIMENT.shards[wildcards.shard]],
     shell:
         "segmake --log {log:q} phantom --output {output.table:q} --threads {threads} "
         "{params.shard:q} {params.settings:q}"

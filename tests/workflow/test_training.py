@@ -41,6 +41,12 @@ def test_killed_twice_at_random_the_model_is_the_same_to_the_byte(tmp_path: Path
     assert attempts[-1]["found"].startswith("step ")
 
 
+def test_a_job_trains_on_the_gpus_it_is_given(make_experiment: Callable[..., Experiment]) -> None:
+    experiment = make_experiment()
+    assert "--gpus 2 " in experiment.run("-n", "-p", "--set-resources", "train:gpu=2").stdout
+    assert "--gpus 1 " in experiment.changed(train={"device": "cuda"}).run("-n", "-p").stdout
+
+
 def test_a_run_to_repeat_is_found_fold_by_fold(make_experiment: Callable[..., Experiment]) -> None:
     experiment = make_experiment()
     (experiment.folder / "earlier").mkdir()

@@ -26,6 +26,7 @@ GRACE_SECONDS = 30.0
 """What is left of a training after one process has failed gets this long to end by itself."""
 POLL_SECONDS = 0.1
 FAULT = 1
+SEGMAKE = (sys.executable, "-m", "segmake.cli")
 
 
 class Process:
@@ -35,7 +36,7 @@ class Process:
         self.rank = rank
         self.words: deque[str] = deque(maxlen=100)
         self.run = subprocess.Popen(
-            [sys.executable, "-m", "segmake.cli", *arguments],
+            [*SEGMAKE, *arguments],
             env=environment(rank, count, port),
             stderr=subprocess.PIPE,
             text=True,
@@ -53,6 +54,8 @@ class Process:
         """Wait until all is heard; the last line."""
         self.run.wait()
         self._listener.join()
+        if self.run.stderr:
+            self.run.stderr.close()
         return self.words[-1].removeprefix("segmake: ") if self.words else "it said nothing"
 
 

@@ -53,7 +53,7 @@ class Way:
 
     def task(self, plan: Plan, cases: list[Case]) -> loop.Task:
         """What the loop would be given."""
-        settings = TrainSettings(precision=self.precision, compile="on" if self.compiled else "off")
+        settings = TrainSettings(precision=self.precision, compile="always" if self.compiled else "never")
         return loop.Task(plan, settings, 0, cases, cases[:1], {})
 
 

@@ -119,7 +119,7 @@ def pretrain(bench: Bench) -> Path:
     """Learn the whole hippocampus as one label on cases that the comparison does not use."""
     plan = bench.plan.model_copy(update={"labels": {"hippocampus": 1}})
     cases = [whole(read(row)) for row in bench.rows[0]]
-    settings = TrainSettings(steps=bench.pretrain_steps, compile="off")
+    settings = TrainSettings(steps=bench.pretrain_steps, compile="never")
     return fit(bench, "pretrained", Task(plan, settings, 100, cases, [], identity(settings, plan, cases)))
 
 
@@ -127,7 +127,7 @@ def learn(bench: Bench, arm: str, seed: int, start: Path) -> list[Row]:
     """Train one arm on the few cases and score it."""
     settings = TrainSettings(
         steps=bench.steps,
-        compile="off",
+        compile="never",
         init_from=None if arm == "scratch" else start,
         freeze="encoder" if arm == "frozen encoder" else "none",
     )

@@ -217,7 +217,7 @@ class TrainSettings(Section):
     """Which part of the network keeps the weights it starts with."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast where the hardware has it."""
-    compile: Literal["auto", "on", "off"] = "auto"
+    compile: Literal["auto", "always", "never"] = "auto"
     """Compile the network (torch.compile); auto: where the run is long enough to earn the time back."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: CUDA when there is one."""

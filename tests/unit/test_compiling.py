@@ -26,7 +26,7 @@ def test_a_run_compiles_when_it_earns_the_time_back_with_a_margin(monkeypatch):
 
 @pytest.mark.parametrize(
     ("setting", "seconds_left", "expected"),
-    [("auto", 1.0, False), ("auto", 1e6, True), ("on", 1.0, True), ("off", 1e6, False)],
+    [("auto", 1.0, False), ("auto", 1e6, True), ("always", 1.0, True), ("never", 1e6, False)],
 )
 def test_the_setting_decides_or_leaves_it_to_the_time(setting, seconds_left, expected):
     assert wanted(setting, seconds_left) is expected

@@ -112,7 +112,7 @@ def test_sgd_learns_and_resumes_exactly(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch within its own compiler
 def test_compiled_training_resumes_exactly_and_leaves_no_trace_in_names(tmp_path, monkeypatch):
-    options = {"compile": "on", "steps": 8, "deep_supervision": False}
+    options = {"compile": "always", "steps": 8, "deep_supervision": False}
     plain = train(task(**options), tmp_path / "plain.pt")
     assert plain.compiled is True
     assert not [name for name in plain.network.state_dict() if "_orig_mod" in name]

@@ -45,7 +45,7 @@ def trained(tmp_path_factory):
         "--output",
         "train/unet/fold-0/model.pt",
     ]
-    words += ["--precision", "fp32", "--seed", "3", "--minutes", "0.01", "--compile", "off"]
+    words += ["--precision", "fp32", "--seed", "3", "--minutes", "0.01", "--compile", "never"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert main(["train", *words]) == 0

@@ -30,8 +30,8 @@ def pays(seconds_left: float) -> bool:
 
 
 def wanted(setting: str, seconds_left: float) -> bool:
-    """Whether `train.compile` (auto, on, off) means to compile, with so many seconds left to train."""
-    return setting == "on" or (setting == "auto" and pays(seconds_left))
+    """Whether `train.compile` (auto, always, never) means to compile, with so many seconds left to train."""
+    return setting == "always" or (setting == "auto" and pays(seconds_left))
 
 
 def undo(network: nn.Module) -> None:

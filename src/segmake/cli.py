@@ -61,6 +61,7 @@ class Segmake(BaseSettings):
     resample: CliSubCommand[jobs.ResampleJob] = _described(jobs.ResampleJob)
     train: CliSubCommand[jobs.TrainJob] = _described(jobs.TrainJob)
     predict: CliSubCommand[jobs.PredictJob] = _described(jobs.PredictJob)
+    external: CliSubCommand[jobs.ExternalJob] = _described(jobs.ExternalJob)
     export: CliSubCommand[jobs.ExportJob] = _described(jobs.ExportJob)
     evaluate: CliSubCommand[jobs.EvaluateJob] = _described(jobs.EvaluateJob)
     summarize: CliSubCommand[jobs.SummarizeJob] = _described(jobs.SummarizeJob)

@@ -17,6 +17,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from segmake.errors import ConfigError
+from segmake.external import KEYS as EXTERNAL_KEYS
+from segmake.external import ExternalSettings
 from segmake.settings import Settings, TrainSettings
 
 M = TypeVar("M", bound=BaseModel)
@@ -38,7 +40,9 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     for name in settings.models:
         if not MODEL_NAME.fullmatch(name):
             raise ConfigError(f"a model name is letters, digits and . _ -, got '{name}' in models; rename it")
-        model_settings(settings, name)
+        if not is_external(settings, name):
+            model_settings(settings, name)
+    external_settings(settings)
     if isinstance(settings.plan.folds, int) and settings.plan.splits is None:
         train_settings(settings, settings.plan.folds)
     return settings
@@ -54,6 +58,8 @@ def train_settings(settings: Settings, folds: int) -> dict[str, TrainSettings]:
     """
     found: dict[str, TrainSettings] = {}
     for name in settings.models:
+        if is_external(settings, name):
+            continue
         model = model_settings(settings, name)
         if "seed" not in model.model_fields_set:
             model = model.model_copy(update={"seed": settings.seed})
@@ -69,6 +75,21 @@ def train_settings(settings: Settings, folds: int) -> dict[str, TrainSettings]:
             raise ConfigError(f"two models would be called '{taken[0]}'; rename one of them in models")
         found |= expanded
     return found
+
+
+def is_external(settings: Settings, model: str) -> bool:
+    """Whether an entry of `models` is one of another program."""
+    return bool(set(EXTERNAL_KEYS) & settings.models[model].keys())
+
+
+def external_settings(settings: Settings) -> dict[str, ExternalSettings]:
+    """The entries of `models` that segmake does not train.
+
+    Raises:
+        ConfigError: an entry has other keys than these, or both of them.
+    """
+    names = [name for name in settings.models if is_external(settings, name)]
+    return {name: check(ExternalSettings, settings.models[name], f"models.{name}") for name in names}
 
 
 def expand(name: str, model: TrainSettings) -> dict[str, TrainSettings]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from segmake.configuration import find, flags, load_settings, train_settings
+from segmake.configuration import external_settings, find, flags, load_settings, train_settings
 from segmake.dataset.folds import count_folds
 from segmake.dataset.layouts import Dataset
 from segmake.dataset.load import load_dataset
 from segmake.dataset.privacy import check_place
 from segmake.dataset.sheet import Case, shard_name, shard_of
+from segmake.external import ExternalSettings
 from segmake.section import Section
 from segmake.settings import DataSettings, Settings, TrainSettings
 from segmake.tables import hash_path
@@ -33,6 +34,7 @@ class Experiment:
     dataset: Dataset
     models: Mapping[str, TrainSettings]
     shards: Mapping[str, Sequence[Case]]
+    external: Mapping[str, ExternalSettings] = field(default_factory=dict)
 
     @classmethod
     def load(cls, config: Mapping[str, Any], folders: Sequence[Path], results: Path | None) -> Experiment:
@@ -63,7 +65,16 @@ class Experiment:
             name = shard_name(shard_of(case.name, settings.shards), settings.shards)
             shards.setdefault(name, []).append(case)
         found = {name: _located(model, folders, "replay", "init_from") for name, model in models.items()}
-        return cls(settings, dataset, found, dict(sorted(shards.items())))
+        others = {
+            name: _located(model, folders, "external", "nnunet")
+            for name, model in external_settings(settings).items()
+        }
+        return cls(settings, dataset, found, dict(sorted(shards.items())), others)
+
+    @property
+    def names(self) -> list[str]:
+        """All models that are scored and compared, the trained ones first."""
+        return [*self.models, *self.external]
 
     @property
     def data(self) -> DataSettings:
@@ -106,6 +117,13 @@ class Experiment:
         """Changes when the weights that a training starts from do."""
         start = self.models[model].init_from
         return hash_path(start)[:16] if start else ""
+
+    def external_digest(self, model: str) -> str:
+        """Changes when a file of another program's folder does."""
+        folder = self.external[model].external or self.external[model].nnunet or Path()
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        lines = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     def trust(self, model: str) -> list[str]:
         """A network outside of MONAI may be imported where the configuration names it."""

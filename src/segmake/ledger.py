@@ -114,6 +114,11 @@ class Shard:
             )
         return rows
 
+    def left(self, items: Sequence[Item]) -> list[Item]:
+        """Items whose work is not done yet."""
+        done = {item.case: _intact_record(self.folder, item.case) for item in items}
+        return [item for item in items if (done[item.case] or {}).get("key") != _key(self, item)]
+
     def _each(self, items: Sequence[Item], work: Work) -> Iterator[Row]:
         if self.threads == 1 or len(items) == 1:
             for item in items:

@@ -37,11 +37,12 @@ except SegmakeError as error:
 SETTINGS = EXPERIMENT.settings
 CONVERT = SETTINGS.convert
 PLAN = SETTINGS.plan
-MODELS = EXPERIMENT.models
+MODELS = EXPERIMENT.names
+TRAINED = EXPERIMENT.models
 SHARDS = list(EXPERIMENT.shards)
 BATCH = ["--on_error", SETTINGS.on_error] if SETTINGS.on_error != "stop" else []
 COMPARED = len(MODELS) > 1
-REPLICATES = replicates(MODELS)
+REPLICATES = replicates(TRAINED)
 SEED = ["--seed", str(SETTINGS.seed)] if SETTINGS.seed else []
 MEANING = flags(EXPERIMENT.data, leave_out=("cases", "layout", "root", "label_map"))
 
@@ -50,6 +51,11 @@ wildcard_constraints:
     shard="|".join(SHARDS),
     model="|".join(MODELS),
     fold=r"\d+",
+
+
+def one_of(names):
+    """Regular expression of these names; of none it fits nothing."""
+    return "|".join(names) or "(?!)"
 
 
 def phantom_table(wildcards):
@@ -69,7 +75,7 @@ def source_digest(wildcards):
 
 def fold_models(wildcards):
     """Trained folds of a model."""
-    return [f"train/{wildcards.model}/fold-{fold}/model.pt" for fold in MODELS[wildcards.model].folds]
+    return [f"train/{wildcards.model}/fold-{fold}/model.pt" for fold in TRAINED[wildcards.model].folds]
 
 
 def train_flags(wildcards):

@@ -1,5 +1,7 @@
 """predict: takes models and cases, makes label maps on the native grid of each source."""
 
+DICOM = ("dicom_seg", "codes")  # of one scan at a time: the tables name no source
+
 
 rule predict:
     """Predict one shard: training cases out of fold, test and new cases by all folds together."""
@@ -12,6 +14,8 @@ rule predict:
         "logs/predict/{model}/shard-{shard}.log",
     benchmark:
         "benchmarks/predict/{model}/shard-{shard}.tsv"
+    wildcard_constraints:
+        model=one_of(TRAINED),
     conda:
         "../envs/segmake.yaml"
     threads: 8
@@ -20,7 +24,7 @@ rule predict:
         runtime=240,
         gpu=int(SETTINGS.predict.device == "cuda"),
     params:
-        settings=lambda wildcards: flags(SETTINGS.predict) + BATCH + trust(wildcards),
+        settings=lambda wildcards: flags(SETTINGS.predict, leave_out=DICOM) + BATCH + trust(wildcards),
     shell:
         "segmake --log {log:q} predict --table {input.table:q} --model {input.models:q} "
         "--output {output.table:q} --threads {threads} {params.settings:q}"

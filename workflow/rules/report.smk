@@ -12,7 +12,7 @@ rule report:
         subgroups=expand("evaluate/{model}/subgroups.tsv", model=MODELS),
         comparison=["evaluate/comparison.tsv"] if COMPARED else [],
         ranking=["evaluate/ranking.tsv"] if COMPARED else [],
-        history=[f"train/{model}/fold-{fold}/history.csv" for model in MODELS for fold in MODELS[model].folds],
+        history=[f"train/{model}/fold-{fold}/history.csv" for model in TRAINED for fold in TRAINED[model].folds],
         tables=per_shard("resample/shard-{shard}.tsv")
         + expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
     output:

@@ -24,7 +24,7 @@ rule train:
     resources:
         mem_mb=mem_mb(16000),
         runtime=2880,
-        gpu=lambda wildcards: int(MODELS[wildcards.model].device == "cuda"),
+        gpu=lambda wildcards: int(TRAINED[wildcards.model].device == "cuda"),
     params:
         settings=train_flags,
         digest=start_digest,  # no input: a bundle may be a folder

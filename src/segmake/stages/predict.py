@@ -132,7 +132,7 @@ def _channel_files(images: list[Path], channels: list[str]) -> dict[str, Path]:
 
 def _predict_table(job: PredictJob, table: Path, loaded: list[_Loaded]) -> None:
     """Predict the cases of a shard; while the network has one, others are read, prepared and written."""
-    names = set(PredictSettings.model_fields) - {"device", "memory_gb"}
+    names = set(PredictSettings.model_fields) - {"device", "memory_gb", "dicom_seg", "codes"}
     settings = job.model_dump(include=names, mode="json")
     shard = Shard("predict", VERSION, job.target, settings, AT_ONCE, job.on_error, processes=False)
     items, extents = [], []

@@ -13,7 +13,14 @@ from segmake.errors import InputError
 
 def shown(path: Path) -> str:
     """The path as text that can be printed, also when its bytes are not UTF-8."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return printable(os.fsencode(path).decode("utf-8", "backslashreplace"))
+
+
+def printable(text: str) -> str:
+    """Text of a stranger that does nothing to a terminal: line breaks and control codes are spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def file_size(path: Path) -> int:

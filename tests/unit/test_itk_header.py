@@ -114,7 +114,7 @@ def test_voxels_further_in_the_file_are_found(tmp_path: Path) -> None:
 
 
 def test_an_axis_without_voxels_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.mhd has size \(2, 0, 4\); each must be 1 or more"):
+    with pytest.raises(InputError, match=r"a\.mhd is no MetaImage: its header says dimsize = 2 0 4; copy or export it again"):
         read_itk(written(tmp_path, nrrd=False, DimSize="2 0 4"))
 
 
@@ -124,3 +124,25 @@ def test_slices_in_files_of_their_own_are_left_to_itk(tmp_path: Path) -> None:
         (tmp_path / f"s{number}.raw").write_bytes(bytes([number]) * 6)
     assert read_text_header(path).voxels is None
     assert read_itk(path).volume.data[0, 0, 0].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("NDims", "-3"),  # SimpleITK ends the process
+        ("NDims", "1000000000"),
+        ("NDims", "three"),
+        ("DimSize", "8 8"),
+        ("DimSize", "8 8 nan"),
+        ("ElementSpacing", "1 1"),
+        ("TransformMatrix", "1 0 0 0 1 0 0 0"),
+        ("Offset", "0 0 x"),
+        ("ElementNumberOfChannels", "-1"),
+    ],
+)
+def test_numbers_that_simpleitk_would_trust_are_refused(tmp_path: Path, key: str, value: str) -> None:
+    keys = {"NDims": "3", "DimSize": "8 8 8", "ElementType": "MET_SHORT"} | {key: value}
+    text = "".join(f"{name} = {said}\n" for name, said in keys.items())
+    (tmp_path / "a.mha").write_text(f"{text}ElementDataFile = LOCAL\n")
+    with pytest.raises(InputError, match=rf"(?i)no MetaImage: its header says {key} = {value}; copy or export"):
+        read_text_header(tmp_path / "a.mha")

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from segmake.errors import InputError
-from segmake.source import check_source, file_size, open_source, shown
+from segmake.source import check_source, file_size, open_source, printable, shown
 
 
 def test_a_good_file_has_its_size(tmp_path: Path) -> None:
@@ -51,3 +51,8 @@ def test_a_file_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(Path, "open", refuse)  # root may read everything, so the modes alone test nothing
     with pytest.raises(InputError, match=r"a\.nii may not be read by this user; change its permissions"):
         check_source(tmp_path / "a.nii")
+
+
+def test_a_name_does_nothing_to_a_terminal() -> None:
+    assert shown(Path("/a\n\x1b[2Jb ä.nii")) == "/a\\n\\x1b[2Jb ä.nii"
+    assert printable("Müller 影") == "Müller 影"

@@ -11,7 +11,7 @@ from typing import Literal
 from isal import isal_zlib
 
 from segmake.errors import InputError
-from segmake.source import check_source, open_source, shown
+from segmake.source import check_source, open_source, printable, shown
 from segmake.volume.geometry import check_spacing
 from segmake.volume.gzipped import DAMAGE
 from segmake.volume.scan import Note
@@ -19,6 +19,8 @@ from segmake.volume.scan import Note
 LARGEST_HEADER = 1 << 20
 CHUNK_BYTES = 1 << 18
 ZLIB_OR_GZIP = 47  # zlib's windowBits: either header, the largest window
+NEEDED = ("NDims", "DimSize", "ElementType", "ElementDataFile")
+COUNTS = ("dimsize", "elementnumberofchannels")
 HERE = ("", "local")  # the voxels follow the header
 GEOMETRY = {
     "metaimage": {
@@ -63,6 +65,8 @@ def read_text_header(path: Path) -> TextHeader:
     """
     nrrd = path.suffix.lower() in (".nrrd", ".nhdr")
     keys, end = _keys(path, ":" if nrrd else "=")
+    if not nrrd and (fault := _metaimage_fault(keys)):
+        raise InputError(f"{shown(path)} is no MetaImage: {fault}; copy or export it again")
     packed = (
         keys.get("encoding", "raw") != "raw" if nrrd else keys.get("compresseddata", "").lower() == "true"
     )
@@ -78,6 +82,31 @@ def read_text_header(path: Path) -> TextHeader:
             raise InputError(f"{shown(path)} keeps its voxels in {name}, which is missing; copy both files")
         check_source(voxels)
     return TextHeader(path, _geometry(keys, nrrd), voxels, end, packing, skips)
+
+
+def _metaimage_fault(keys: Mapping[str, str]) -> str:
+    """What is wrong with the numbers of a MetaImage: SimpleITK trusts them, and can end the process."""
+    if lacking := [key for key in NEEDED if key.lower() not in keys]:
+        return f"its header gives no {', '.join(lacking)}"
+    axes = _numbers(keys["ndims"])
+    if axes not in ([1], [2], [3], [4], [5]):
+        return f"its header says NDims = {keys['ndims'][:60]}"
+    counts = {"dimsize": axes[0], "elementnumberofchannels": 1, "compresseddatasize": 1, "headersize": 1}
+    counts |= {key: axes[0] for word in ("origin", "voxel size") for key in GEOMETRY["metaimage"][word]}
+    counts |= dict.fromkeys(GEOMETRY["metaimage"]["orientation"], axes[0] ** 2)
+    for key, count in counts.items():
+        found = _numbers(keys.get(key, "")) if key in keys else [1.0] * int(count)
+        if len(found) != count or (key in COUNTS and not all(number >= 1 for number in found)):
+            return f"its header says {key} = {keys[key][:60]}"
+    return ""
+
+
+def _numbers(text: str) -> list[float]:
+    """Numbers of a value; none when a part of it is no number."""
+    try:
+        return [float(word) for word in text.split()]
+    except ValueError:
+        return []
 
 
 def _geometry(keys: Mapping[str, str], nrrd: bool) -> tuple[Note, ...]:
@@ -150,7 +179,7 @@ def _keys(path: Path, mark: str) -> tuple[Mapping[str, str], int]:
             if not text or "\0" in text:
                 break
             if found and not text.startswith("#"):
-                keys[name.strip().lower()] = value.strip().lstrip("=")
+                keys[name.strip().lower()] = printable(value.strip().lstrip("="))
             if name.strip().lower() == "elementdatafile":
                 break
     return keys, end

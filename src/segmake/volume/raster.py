@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from segmake.errors import InputError
+from segmake.errors import InputError, SegmakeError
 from segmake.source import open_source, shown
 from segmake.volume.scan import Note, Scan
 from segmake.volume.volume import Array, Volume
@@ -17,7 +17,6 @@ from segmake.volume.volume import Array, Volume
 FORMATS = ("PNG", "JPEG", "TIFF")
 GREY = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])  # columns run to the left, rows to posterior, as DICOM's axes do
-DAMAGE = (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def read_raster(path: Path) -> Scan:
@@ -29,19 +28,27 @@ def read_raster(path: Path) -> Scan:
         InputError: the file is missing, damaged, too large, or its colours are those of a printer.
     """
     try:
-        with open_source(path) as stream, warnings.catch_warnings():
+        with open_source(path) as stream, warnings.catch_warnings(record=True) as doubts:
+            warnings.simplefilter("always")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             _check_sums(stream)
             with Image.open(stream, formats=FORMATS) as image:
                 pages, notes = _pages(image, path)
+    except SegmakeError:
+        raise
     except UnidentifiedImageError as error:
         raise InputError(f"{shown(path)} is no PNG, JPEG or TIFF image; copy or export it again") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise InputError(f"{shown(path)} is too large to be an image of a slice: {error}; tile it") from error
-    except DAMAGE as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{shown(path)} is damaged: {reason}; copy or export it again") from error
+    except Exception as error:  # decoders fail in many ways on damaged bytes
+        raise InputError(f"{shown(path)} is damaged: {_line(error)}; copy or export it again") from error
+    notes += [Note("warning", f"{path.name} may be damaged: {_line(doubt.message)}") for doubt in doubts]
     return Scan(Volume(np.stack(pages, axis=-1), AFFINE), tuple(dict.fromkeys(notes)))
+
+
+def _line(said: object) -> str:
+    """The first line of what Pillow says."""
+    return str(getattr(said, "strerror", None) or said).strip().partition("\n")[0].rstrip(".")
 
 
 def _check_sums(stream: Any) -> None:

@@ -45,8 +45,8 @@ def fragments(header: Header, indices: Sequence[int]) -> list[bytes]:
 
 def decoded(header: Header, form: Format, part: bytes) -> Array:
     """Stored values [samples, rows, columns] of one frame; YBR colours become RGB."""
-    bare = _bare_file(header, form, part)
     try:
+        bare = _bare_file(header, form, part)
         values = _run_lengths(bare) if header.syntax == RLELossless else _through_gdcm(bare)
     except (RuntimeError, ValueError) as error:
         raise InputError(
@@ -56,7 +56,8 @@ def decoded(header: Header, form: Format, part: bytes) -> Array:
     values = values[np.newaxis] if values.ndim == 2 else values.transpose(2, 0, 1)
     if values.shape != (form.samples, form.rows, form.columns):
         raise InputError(
-            f"{shown(header.path)} decodes to {values.shape[::-1]} pixels, not as its header says"
+            f"{shown(header.path)} decodes to {values.shape[::-1]} pixels, not as its header says; "
+            "copy or export it again"
         )
     return values
 

@@ -18,7 +18,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from segmake.errors import InputError
-from segmake.source import shown
+from segmake.source import printable, shown
 from segmake.volume.dicom.tags import ALLOWED
 from segmake.volume.volume import Array
 
@@ -119,12 +119,13 @@ def read_header(path: Path) -> Header | Other:
                 return Other(path, reason)
             return _checked(_parsed(path, stream, head))
     except OSError as error:
-        return Other(path, f"not readable ({error.strerror})", damaged=True)
+        return Other(path, f"not readable ({error.strerror or error})", damaged=True)
     except InputError as error:
         said = str(error).partition(": ")[2].partition(";")[0]  # without the file's name and the advice
         return Other(path, f"damaged DICOM ({said})", damaged=True)
     except Exception as error:  # pydicom fails in many ways on damaged bytes
-        return Other(path, f"damaged DICOM ({str(error) or type(error).__name__})", damaged=True)
+        said = str(error).partition(". ")[0].rstrip(".") or type(error).__name__
+        return Other(path, f"damaged DICOM ({said})", damaged=True)
 
 
 def _checked(header: Header) -> Header | Other:
@@ -150,6 +151,7 @@ def _parsed(path: Path, stream: BufferedReader, head: bytes) -> Header:
     data = pydicom.dcmread(stream, stop_before_pixels=True, force=bare, specific_tags=list(TAGS))
     for keyword in TELLING:
         data.get(keyword)
+    data.file_meta.get("MediaStorageSOPClassUID")
     syntax = UID(str(data.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)))
     if syntax == DeflatedExplicitVRLittleEndian:
         return Header(path, data, syntax, 0 if "Rows" in data else None)
@@ -180,7 +182,8 @@ def text(data: Dataset, keyword: str) -> str:
     value = _value(data, keyword)
     if value is None:
         return ""
-    return "\\".join(map(str, value)) if isinstance(value, MultiValue | list) else str(value).strip()
+    said = "\\".join(map(str, value)) if isinstance(value, MultiValue | list) else str(value)
+    return printable(said.strip(" \0"))
 
 
 def items(data: Dataset, keyword: str) -> list[Dataset]:
@@ -197,7 +200,7 @@ def whole(data: Dataset, keyword: str, default: int) -> int:
     try:
         return int(float(value)) if value else default
     except (ValueError, OverflowError) as error:
-        raise InputError(_damaged(data, keyword, f"{value!r} is no number")) from error
+        raise InputError(_damaged(data, keyword, f"{value[:40]!r} is no number")) from error
 
 
 def numbers(data: Dataset, keyword: str, count: int, where: str) -> Array | None:

@@ -50,6 +50,10 @@ class PredictSettings(Section):
     scheduler for a quarter more."""
     uncertainty: bool = False
     """Also write maps of entropy and of the models' disagreement, and the Dice that they let expect."""
+    lesions: bool = False
+    """Also write a table of the separate parts of each label: volume, place and diameters."""
+    lesion_ml: NonNegativeFloat = 0.0
+    """Parts below this volume are not listed in that table."""
     dicom_seg: Literal["binary", "labelmap"] = "binary"
     """Type of a DICOM-SEG: binary opens everywhere; labelmap is new in DICOM and smaller with many labels."""
     codes: dict[str, LabelCode] = {}

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from segmake.metrics.components import components, dilate, meetings
+from segmake.metrics.components import dilate, meetings
+from segmake.volume.components import components
 
 
 def random_mask(seed, density=0.1, shape=(9, 10, 11)):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from segmake.prepare.crop import background_value, crop, fill_holes, nonzero_box, nonzero_mask
+from segmake.prepare.crop import background_value, crop, nonzero_box, nonzero_mask
+from segmake.volume.components import fill_holes
 
 
 def test_a_voxel_counts_when_any_channel_is_not_zero() -> None:

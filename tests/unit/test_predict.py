@@ -316,3 +316,22 @@ def test_dicom_objects_need_a_series_and_known_labels(tmp_path, publish):
     write_dicom_series(tmp_path / "series", "x", Volume(np.zeros((1, 4, 4, 4), np.int16), grid("LPS")), 0)
     with pytest.raises(InputError, match=r"predict\.codes names 'bal', but the model has the labels ball"):
         predict.run(scan_job(tmp_path, model, [tmp_path / "series"], "seg.dcm", codes={"bal": {}}))
+
+
+def test_a_table_of_lesions_beside_the_label_map(tmp_path, study, publish):
+    affine = grid("PSR", (1, 2, 1.5), 20)
+    depth = ball((30, 18, 24), affine, 9.0)
+    image = write(tmp_path / "scan.nii.gz", depth, affine)
+    model = publish(Sign(), "sign")
+    predict.run(scan_job(tmp_path, model, [image], lesions=True, lesion_ml=0.5))
+    (row,) = read_table(tmp_path / "seg_lesions.tsv")
+    assert (row["label"], row["lesion"]) == ("ball", "1")
+    assert float(row["volume_ml"]) == pytest.approx(4 / 3 * np.pi * 0.9**3, rel=0.05)
+    world = world_mm(depth.shape, affine)[depth > 0].mean(axis=0)
+    found = [float(row[f"centroid_{axis}_mm"]) for axis in "xyz"]
+    assert found == pytest.approx(world.tolist(), abs=0.3)
+    assert float(row["diameter_mm"]) == pytest.approx(18, abs=2.5)
+    predict.run(a_job(tmp_path, study, lesions=True))
+    assert (tmp_path / "predict" / "held_lesions.tsv").exists()
+    predict.run(scan_job(tmp_path, model, [image], lesions=True, lesion_ml=50))
+    assert read_table(tmp_path / "seg_lesions.tsv") == []

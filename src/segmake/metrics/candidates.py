@@ -17,8 +17,8 @@ import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
 from segmake.errors import GeometryError
-from segmake.metrics.components import components
 from segmake.metrics.statistics import Floats
+from segmake.volume.components import components
 from segmake.volume.volume import Affine, Array
 
 MISSED = -np.inf

@@ -25,9 +25,10 @@ from math import dist, prod
 import numpy as np
 import numpy.typing as npt
 
-from segmake.metrics.components import Components, Meetings, components, dilate, meetings
+from segmake.metrics.components import Meetings, dilate, meetings
 from segmake.metrics.counts import Box, Counts, Mask, check_shapes, joint_box
 from segmake.metrics.surface import hd_mm, surface_distances
+from segmake.volume.components import Components, components
 
 Floats = npt.NDArray[np.float64]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from math import nan
 
-from segmake.metrics.components import components, meetings
+from segmake.metrics.components import meetings
 from segmake.metrics.counts import Mask, check_shapes, joint_box
+from segmake.volume.components import components
 
 SAME = 0.5
 """Parts of both masks with an intersection over union above this are one object; no part can have two."""

@@ -14,9 +14,10 @@ import numpy as np
 from segmake.errors import GeometryError, InputError
 from segmake.plan import IGNORED, Plan, Triple
 from segmake.prepare.chance import choose
-from segmake.prepare.crop import crop, fill_holes, nonzero_box, nonzero_mask
+from segmake.prepare.crop import crop, nonzero_box, nonzero_mask
 from segmake.prepare.fingerprint import count_values
 from segmake.prepare.intensity import normalise
+from segmake.volume.components import fill_holes
 from segmake.volume.geometry import crop_affine, new_spacing
 from segmake.volume.interpolation import axis_orders, resample_classes, resample_image
 from segmake.volume.volume import Affine, Array, Volume

@@ -49,17 +49,3 @@ def crop(data: Array, box: Box) -> Array:
     """View of the last three axes of an array inside a box."""
     (x, y, z), (nx, ny, nz) = box
     return data[..., x : x + nx, y : y + ny, z : z + nz]
-
-
-def fill_holes(mask: Array) -> Array:
-    """The mask and the cavities that it encloses (background that faces never connect to the border)."""
-    import cc3d  # much faster than iterated dilation
-
-    background, count = cc3d.connected_components(~mask, connectivity=6, return_N=True)
-    outside = np.zeros(count + 1, dtype=bool)
-    for axis in range(3):
-        for face in (0, -1):
-            outside[np.unique(background.take(face, axis=axis))] = True
-    outside[0] = False
-    filled: Array = ~outside[background]
-    return filled

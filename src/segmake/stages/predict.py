@@ -33,9 +33,11 @@ from segmake.ledger import Item, Outcome, Shard, read_record
 from segmake.plan import Plan
 from segmake.prepare.case import prepare
 from segmake.settings import IntakeSettings, PredictSettings
-from segmake.tables import Row, hash_path, is_training, read_cases
+from segmake.tables import Row, hash_path, is_training, read_cases, write_table
 from segmake.volume.channels import read_channels
 from segmake.volume.extent import extent_of, read_extent
+from segmake.volume.findings import COLUMNS as LESION_COLUMNS
+from segmake.volume.findings import findings
 from segmake.volume.geometry import from_canonical
 from segmake.volume.nifti import read_geometry, write_nifti
 from segmake.volume.read import read_volume
@@ -100,6 +102,9 @@ def _predict_scan(job: PredictJob, loaded: list[_Loaded], output: Path) -> None:
     del source  # the voxels of the scan are not needed any more
     found = predictor.predict(prepared, target, models)
     write_whole(output, from_canonical(Volume(found.labels, canonical), affine), writer)
+    if job.lesions:
+        table = output.with_name(f"{output.name.partition('.')[0]}_lesions.tsv")
+        write_table(table, _lesions(found, canonical, models[0].plan, job.lesion_ml), LESION_COLUMNS)
     like = read_geometry(next(iter(paths.values())))
     for name, share in _maps(found).items():
         path = output.with_name(f"{output.name.partition('.')[0]}_{name}.nii.gz")
@@ -176,6 +181,9 @@ def _predict_case(item: Item, scratch: Path, predictor: Predictor, table: Path) 
         for name, data in {"": found.labels, **_maps(found)}.items():
             file = scratch / f"{item.case}{name and '_'}{name}.nii.gz"
             write_nifti(file, from_canonical(Volume(data, canonical), affine), details["source_header"])
+    if predictor.settings.lesions:
+        listed = _lesions(found, canonical, predictor.plan, predictor.settings.lesion_ml)
+        write_table(scratch / f"{item.case}_lesions.tsv", listed, LESION_COLUMNS)
     columns = {
         "split": row["split"],
         "fold": str(models[0].fold) if is_training(row) else "",
@@ -192,6 +200,12 @@ def _prepared(image: Volume, plan: Plan) -> tuple[Array, Target]:
     """The prepared image, and where it lies in the canonical one."""
     prepared = prepare(image, plan)
     return prepared.data, Target(image.shape, image.spacing_mm, prepared.crop_start, prepared.crop_shape)
+
+
+def _lesions(found: Prediction, affine: Affine, plan: Plan, smallest_ml: float) -> list[dict[str, str]]:
+    """Rows of the table of lesions."""
+    parts = findings(Volume(found.labels, affine), plan.labels, smallest_ml)
+    return [part.row() for part in parts]
 
 
 def _maps(found: Prediction) -> dict[str, Array]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from dataclasses import replace
@@ -31,7 +32,7 @@ def small(**changes):
 
 
 CASES = {
-    "uneven": ({"batch": 3}, {}),
+    "uneven": ({"batch": 3}, {"lr": 1e-3}),
     "augmented": ({"batch": 4}, {"augment": STRONG}),
     "patches": ({"batch": 4}, {"batch_dice": False, "accumulate": 2}),
     "regions": ({"batch": 5, "regions": {"whole": [1, 2], "core": [1]}}, {"accumulate": 2}),
@@ -86,6 +87,9 @@ def stopped(folder, ranks):
     except Stopped as error:
         said = str(error)
     loop.average = average
+    if ranks.first:
+        shutil.copy(folder / "stopped.pt", folder / "part.pt")
+    ranks.wait()
     return course(train(make("uneven", ranks), folder / "stopped.pt")) | {"said": said}
 
 

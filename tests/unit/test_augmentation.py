@@ -330,3 +330,14 @@ def test_a_wide_blur_keeps_its_tails():
     blurred = intensities(images, neutral(blur_sigma=np.array([[1.5]])))
     variance = (blurred[0, 0].sum(dim=(1, 2)) * (torch.arange(33.0) - 16) ** 2).sum()
     assert float(variance) == pytest.approx(1.5**2, rel=0.05)
+
+
+@pytest.mark.parametrize("rows", [[0, 2], [1], [3, 0]])
+def test_some_patches_are_changed_as_they_are_with_the_others(rows):
+    batch = [patch(number) for number in range(4)]
+    images, labels = (torch.cat([pair[i] for pair in batch]) for i in range(2))
+    parameters = draw(ALWAYS, CUBE, (4, 1), generator(0, 5))
+    moved, marks = apply(images, labels, CUBE, parameters)
+    some, some_marks = apply(images[rows], labels[rows], CUBE, parameters.of(rows))
+    torch.testing.assert_close(some, moved[rows])
+    assert torch.equal(some_marks, marks[rows])

@@ -48,6 +48,7 @@ def two(tmp_path_factory):
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)], folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_batch_gives_the_same_losses_and_weights_as_one_process(tmp_path, monkeypatch, two, name):
     every_step(monkeypatch)
@@ -59,16 +60,19 @@ def test_the_same_batch_gives_the_same_losses_and_weights_as_one_process(tmp_pat
         np.testing.assert_allclose(theirs, mine, rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_both_processes_hold_the_same_run(two):
     first, second = two[0]
     assert first == second
 
 
+@pytest.mark.slow
 def test_as_many_processes_give_the_same_weights_again(two):
     first = two[0][0]
     assert first["again"]["digest"] == first["uneven"]["digest"]
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_process_stops_all_and_they_go_on_exactly(two):
     stopped = two[0][0]["stopped"]
     assert "SIGTERM after step 3" in stopped["said"]
@@ -76,12 +80,19 @@ def test_a_signal_to_one_process_stops_all_and_they_go_on_exactly(two):
     assert stopped["processes"] == [2]
 
 
-def test_another_number_of_processes_goes_on_and_is_remembered(tmp_path, two):
+@pytest.mark.slow
+def test_another_number_of_processes_goes_on_and_is_remembered(tmp_path, monkeypatch, two):
+    every_step(monkeypatch)
     path = tmp_path / "state.pt"
     path.write_bytes((two[1] / "uneven.pt").read_bytes())
     finished = train(make("uneven"), path)
     assert course(finished)["digest"] == two[0][0]["uneven"]["digest"]  # nothing is trained again
     assert finished.processes == [2]
+    path.write_bytes((two[1] / "part.pt").read_bytes())
+    longer = train(make("uneven"), path)
+    assert longer.processes == [2, 1]
+    losses = [row["loss"] for row in longer.history.rows]
+    assert losses == pytest.approx(two[0][0]["uneven"]["losses"], abs=1e-4)
 
 
 def test_a_batch_is_divided_without_gap_or_overlap():

@@ -47,21 +47,21 @@ def test_a_failed_process_is_quoted_and_ends_the_others(processes, monkeypatch):
     monkeypatch.setattr(launching, "GRACE_SECONDS", 0.2)
     processes("if rank: print('segmake: no such plan', file=sys.stderr); sys.exit(2)\ntime.sleep(60)")
     begun = time.perf_counter()
-    with pytest.raises(SegmakeError, match="^no such plan$"):
+    with pytest.raises(SegmakeError, match=r"^no such plan$"):
         launch([], 2)
     assert time.perf_counter() - begun < 20
 
 
 def test_an_explained_failure_goes_before_the_faults_that_follow(processes):
     processes("print('segmake: why', file=sys.stderr) if rank else None\nsys.exit(2 if rank else 1)")
-    with pytest.raises(SegmakeError, match="^why$"):
+    with pytest.raises(SegmakeError, match=r"^why$"):
         launch([], 2)
 
 
 def test_a_killed_process_is_named(processes, monkeypatch):
     monkeypatch.setattr(launching, "GRACE_SECONDS", 0.2)
     processes("if rank: os.kill(os.getpid(), signal.SIGKILL)\ntime.sleep(60)")
-    with pytest.raises(SegmakeError, match="process 1 of 2 was killed by SIGKILL.*last checkpoint"):
+    with pytest.raises(SegmakeError, match=r"process 1 of 2 was killed by SIGKILL.*last checkpoint"):
         launch([], 2)
 
 
@@ -78,7 +78,7 @@ def test_a_signal_reaches_all_and_is_told_as_one_stop(processes, patient):
     listen = f"signal.signal(signal.SIGUSR1, lambda n, f: {handler})\n" if patient else ""
     processes(f"{listen}time.sleep(60)")
     threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGUSR1)).start()
-    with pytest.raises(Stopped, match="stopped by (10|SIGUSR1 between steps)"):
+    with pytest.raises(Stopped, match=r"stopped by (10|SIGUSR1 between steps)"):
         launch([], 2)
 
 

@@ -122,10 +122,11 @@ def _in_folder(folder: Path, path: Path, series: str) -> tuple[str, Path]:
 
 def _sop(path: Path) -> tuple[str, str]:
     """Kind and SeriesInstanceUID of a DICOM file; ("image", "") for any other."""
-    from segmake.volume.dicom.headers import Header, read_header  # pydicom costs start-up time
+    from segmake.volume.dicom.headers import Header, quiet, read_header  # pydicom costs start-up time
     from segmake.volume.dicom.kinds import label_kind
 
-    header = read_header(path)
-    if not isinstance(header, Header):
-        return "image", ""
-    return label_kind(header) or "image", header.series
+    with quiet():
+        header = read_header(path)
+        if not isinstance(header, Header):
+            return "image", ""
+        return label_kind(header) or "image", header.series

@@ -124,8 +124,12 @@ def read_header(path: Path) -> Header | Other:
         said = str(error).partition(": ")[2].partition(";")[0]  # without the file's name and the advice
         return Other(path, f"damaged DICOM ({said})", damaged=True)
     except Exception as error:  # pydicom fails in many ways on damaged bytes
-        said = str(error).partition(". ")[0].rstrip(".") or type(error).__name__
-        return Other(path, f"damaged DICOM ({said})", damaged=True)
+        return Other(path, f"damaged DICOM ({briefly(error)})", damaged=True)
+
+
+def briefly(error: Exception) -> str:
+    """The first sentence of what pydicom says; the others are advice to programmers."""
+    return printable(str(error).partition(". ")[0].rstrip(".") or type(error).__name__)
 
 
 def _checked(header: Header) -> Header | Other:
@@ -174,7 +178,8 @@ def _value(data: Dataset, keyword: str) -> object:
 def _damaged(data: Dataset, keyword: str, reason: object) -> str:
     source = getattr(data, "filename", None)  # the items of sequences have none
     name = shown(Path(Path(str(source)).name)) if source else "a frame"
-    return f"{name}: {keyword} is damaged ({reason}); copy or export it again"
+    said = briefly(reason) if isinstance(reason, Exception) else reason
+    return f"{name}: {keyword} is damaged ({said}); copy or export it again"
 
 
 def text(data: Dataset, keyword: str) -> str:

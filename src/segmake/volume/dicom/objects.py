@@ -8,17 +8,10 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
-from segmake.errors import InputError
+from segmake.errors import InputError, SegmakeError
 from segmake.source import shown
-from segmake.volume.dicom.headers import quiet
-
-DAMAGED = (
-    *(AttributeError, EOFError, InvalidDicomError, LookupError),
-    *(OSError, RuntimeError, TypeError, ValueError),
-)
-"""What pydicom raises where an object lacks or garbles what it must hold."""
+from segmake.volume.dicom.headers import briefly, quiet
 
 
 @contextmanager
@@ -31,5 +24,11 @@ def read_object(path: Path, kind: str) -> Iterator[Dataset]:
     try:
         with quiet():
             yield pydicom.dcmread(path)
-    except DAMAGED as error:
-        raise InputError(f"{shown(path)} is no complete {kind} ({error}); export it again") from error
+    except SegmakeError:
+        raise
+    except (
+        Exception
+    ) as error:  # pydicom fails in many ways where an object lacks or garbles what it must hold
+        raise InputError(
+            f"{shown(path)} is no complete {kind} ({briefly(error)}); export it again"
+        ) from error

@@ -76,10 +76,12 @@ def test_the_manifest_and_the_model_hold_the_hashes_and_the_level(trained):
 
 def test_a_moved_folder_is_verified_on_the_command_line(results, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    marks = map(int, read(results)[1]["reproducibility"]["weights"])
+    last = max(step for step in marks if step <= 9)  # the clock decides how many steps there are
     assert main(["verify", "results", "--train", "--steps", "9"]) == 0
-    assert "results/train/unet/fold-0: the weights are the same after step 1\n" in capsys.readouterr().err
+    assert f"unet/fold-0: the weights are the same after step {last}\n" in capsys.readouterr().err
     statement = read(results)[1]["reproducibility"]
-    assert (statement["level"], statement["repeated_steps"]) == ("verified", 1)
+    assert (statement["level"], statement["repeated_steps"]) == ("verified", last)
 
 
 def test_other_weights_are_an_error_that_says_what_was_different(results, capsys, monkeypatch):

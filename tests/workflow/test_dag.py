@@ -67,7 +67,7 @@ def test_two_models_are_trained_side_by_side(make_experiment: Make) -> None:
     ("sections", "sentence"),
     [
         ({"train": {"stepz": 3}}, "unknown key 'train.stepz'; did you mean 'steps'?"),
-        ({"data": {"cases": "missing.tsv"}}, "missing.tsv cannot be read"),
+        ({"data": {"cases": "missing.tsv"}}, "missing.tsv does not exist"),
         ({"models": {"unet": {"learning_rate": 1}}}, "models.unet has an unknown key 'learning_rate'"),
         ({"shards": 0}, "shards is 0"),
     ],

@@ -62,6 +62,8 @@ class Segmake(BaseSettings):
     train: CliSubCommand[jobs.TrainJob] = _described(jobs.TrainJob)
     predict: CliSubCommand[jobs.PredictJob] = _described(jobs.PredictJob)
     external: CliSubCommand[jobs.ExternalJob] = _described(jobs.ExternalJob)
+    tune: CliSubCommand[jobs.TuneJob] = _described(jobs.TuneJob)
+    postprocess: CliSubCommand[jobs.PostprocessJob] = _described(jobs.PostprocessJob)
     export: CliSubCommand[jobs.ExportJob] = _described(jobs.ExportJob)
     evaluate: CliSubCommand[jobs.EvaluateJob] = _described(jobs.EvaluateJob)
     summarize: CliSubCommand[jobs.SummarizeJob] = _described(jobs.SummarizeJob)

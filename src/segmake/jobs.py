@@ -13,6 +13,8 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 from pydantic_settings import CliPositionalArg
 
 from segmake.external import ExternalJob as ExternalJob
+from segmake.postprocessing import PostprocessJob as PostprocessJob
+from segmake.postprocessing import TuneJob as TuneJob
 from segmake.prediction import ExportJob as ExportJob  # beside the settings of predict
 from segmake.prediction import PredictJob as PredictJob
 from segmake.section import Section

@@ -73,6 +73,8 @@ class PredictJob(PredictSettings):
     """One scan instead of a table: per channel a file or DICOM folder, in the model's order or as t1=FILE."""
     output: Path | None = None
     """Table to write, or with --image the label map."""
+    recipe: Path | None = None
+    """Post-processing of one scan: the recipe.json that `tune` wrote (a bundle may bring its own)."""
     estimate: bool = False
     """Print the memory and time that it would take, from headers and one window, and predict nothing."""
     threads: PositiveInt = 1
@@ -101,6 +103,8 @@ class ExportJob(Section):
     """Trained models; several are averaged."""
     output: Path
     """Folder of the bundle to write."""
+    recipe: Path | None = None
+    """Post-processing that belongs to the models: the recipe.json that `tune` wrote."""
     onnx: bool = False
     """Also write models/model.onnx (extra `export`)."""
     trust: str | None = None

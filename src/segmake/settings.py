@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from segmake.postprocessing import PostprocessSettings
 from segmake.prediction import PredictSettings as PredictSettings  # for all who know settings alone
 from segmake.recipe import AugmentSettings
 from segmake.section import Section
@@ -282,5 +283,6 @@ class Settings(Section):
     """Model name -> train settings that differ for it; several are compared in one DAG."""
     train: TrainSettings = TrainSettings()
     predict: PredictSettings = PredictSettings()
+    postprocess: PostprocessSettings = PostprocessSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()

@@ -25,6 +25,7 @@ from segmake.jobs import ExportJob, PredictJob
 from segmake.learning.checkpoint import TrainedModel, save_model, versions
 from segmake.learning.networks import build
 from segmake.plan import Normalisation, Plan
+from segmake.postprocessing import Recipe, Step, read_recipe
 from segmake.settings import TrainSettings
 from segmake.stages import export, predict
 
@@ -118,6 +119,14 @@ def test_the_bundle_tells_of_the_training_and_names_no_case(made: Path, models: 
     for path in made.rglob("*"):
         assert path.is_dir() or b"Jane" not in path.read_bytes()
     assert "- 300: rim" in (made / "docs" / "README.md").read_text()
+
+
+def test_a_bundle_brings_its_post_processing(models: list[Path], tmp_path: Path) -> None:
+    steps = [{"label": "core", "kind": "largest"}]
+    (tmp_path / "recipe.json").write_text(json.dumps({"steps": steps, "folds": {"0": steps}}))
+    export.run(ExportJob(model=models, output=tmp_path / "made", recipe=tmp_path / "recipe.json"))
+    found = read_recipe(tmp_path / "made" / "configs" / "recipe.json")
+    assert found == Recipe(steps=[Step(label="core", kind="largest")])
 
 
 def test_a_bundle_is_replaced_and_nothing_else_is(made: Path, models: list[Path], tmp_path: Path) -> None:

@@ -335,3 +335,16 @@ def test_a_table_of_lesions_beside_the_label_map(tmp_path, study, publish):
     assert (tmp_path / "predict" / "held_lesions.tsv").exists()
     predict.run(scan_job(tmp_path, model, [image], lesions=True, lesion_ml=50))
     assert read_table(tmp_path / "seg_lesions.tsv") == []
+
+
+def test_one_scan_is_cleaned_by_a_recipe(tmp_path, publish):
+    affine = grid("RAS", (2, 1, 1.5))
+    values = np.full((20, 18, 16), -1.0, np.float32)
+    values[2:9, 2:9, 2:9] = values[15:18, 12:16, 12:14] = 1
+    image = write(tmp_path / "scan.nii.gz", values, affine)
+    model = publish(Sign(), spacing_mm=(2.0, 1.0, 1.5))
+    (tmp_path / "recipe.json").write_text('{"steps": [{"label": "ball", "kind": "smallest", "ml": 0.5}]}')
+    predict.run(scan_job(tmp_path, model, [image], "all.nii.gz"))
+    predict.run(scan_job(tmp_path, model, [image], "clean.nii.gz", recipe=tmp_path / "recipe.json"))
+    found = [np.asarray(nib.load(tmp_path / name).dataobj) == 3 for name in ("all.nii.gz", "clean.nii.gz")]
+    assert [mask.sum() for mask in found] == [7**3 + 24, 7**3]

@@ -6,7 +6,10 @@ from pydantic import BaseModel, ValidationError
 from segmake import jobs, settings
 from segmake.settings import DataSettings, PhantomSettings, PlanSettings, Section, Settings, TrainSettings
 
-ORDER = ["data", "phantom", "convert", "plan", "resample", "models", "train", "predict", "evaluate", "report"]
+ORDER = [
+    *("data", "phantom", "convert", "plan", "resample", "models", "train", "predict", "postprocess"),
+    *("evaluate", "report"),
+]
 
 
 def models(module: object) -> list[type[BaseModel]]:

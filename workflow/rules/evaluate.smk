@@ -9,7 +9,7 @@ rule evaluate:
     """Score the cases of one shard."""
     input:
         table="convert/shard-{shard}.tsv",
-        predictions="predict/{model}/shard-{shard}.tsv",
+        predictions=f"{LABELLED}/{{model}}/shard-{{shard}}.tsv",
         plan="plan/plan.json",
     output:
         table="evaluate/{model}/shard-{shard}.tsv",
@@ -35,7 +35,7 @@ rule summarize:
     input:
         tables=per_shard("evaluate/{model}/shard-{shard}.tsv"),
         cases=per_shard("convert/shard-{shard}.tsv"),
-        predictions=per_shard("predict/{model}/shard-{shard}.tsv"),
+        predictions=per_shard(f"{LABELLED}/{{model}}/shard-{{shard}}.tsv"),
         sheet=EXPERIMENT.sheet_columns(),
     output:
         metrics=report(

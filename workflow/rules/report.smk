@@ -6,13 +6,15 @@ rule report:
     input:
         plan="plan/plan.json",
         cases=per_shard("convert/shard-{shard}.tsv"),
-        predictions=expand("predict/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
+        predictions=expand(f"{LABELLED}/{{model}}/shard-{{shard}}.tsv", model=MODELS, shard=SHARDS),
         metrics=expand("evaluate/{model}/metrics.tsv", model=MODELS),
         summary=expand("evaluate/{model}/summary.tsv", model=MODELS),
         subgroups=expand("evaluate/{model}/subgroups.tsv", model=MODELS),
         comparison=["evaluate/comparison.tsv"] if COMPARED else [],
         ranking=["evaluate/ranking.tsv"] if COMPARED else [],
-        history=[f"train/{model}/fold-{fold}/history.csv" for model in TRAINED for fold in TRAINED[model].folds],
+        history=[
+            f"train/{model}/fold-{fold}/history.csv" for model in TRAINED for fold in TRAINED[model].folds
+        ],
         tables=per_shard("resample/shard-{shard}.tsv")
         + expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
     output:

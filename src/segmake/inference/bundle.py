@@ -18,6 +18,7 @@ SCHEMA = (
     "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
 )
 MODEL = "models/model.pt2"
+RECIPE = "configs/recipe.json"
 INTENDED_USE = (
     "Research. No medical device: whoever may judge the labels checks them, on scans like those that the "
     "models learned from."
@@ -231,7 +232,7 @@ With MONAI alone (`pip install monai nibabel scipy fire`):
 
     python -m monai.bundle run --config_file configs/inference.json --images "['scan.nii.gz']"
 
-With segmake, voxel for voxel what it predicts:
+With segmake, voxel for voxel what it predicts (and cleaned by `configs/recipe.json` where there is one):
 
     segmake predict --model . --image scan.nii.gz --output labels.nii.gz
     python -m monai.bundle run --config_file configs/inference_exact.json --images "['scan.nii.gz']"

@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 
 from segmake.errors import InputError
-from segmake.inference.bundle import MODEL, inference, inference_exact, metadata, readme
+from segmake.inference.bundle import MODEL, RECIPE, inference, inference_exact, metadata, readme
 from segmake.inference.ensemble import Ensemble
 from segmake.inference.portable import ClassScores, check_onnx, export_program, save_onnx
 from segmake.jobs import ExportJob
 from segmake.learning.checkpoint import TrainedModel, load_model
+from segmake.postprocessing import read_recipe
 from segmake.settings import PredictSettings
 from segmake.tables import hash_path, write_text
 
@@ -51,6 +52,10 @@ def _write(folder: Path, job: ExportJob, models: list[TrainedModel]) -> None:
     }
     for name, content in texts.items():
         write_text(folder / name, json.dumps(content, indent=1) + "\n")
+    if job.recipe is not None:
+        write_text(
+            folder / RECIPE, read_recipe(job.recipe).model_copy(update={"folds": {}}).model_dump_json()
+        )
     write_text(folder / "docs" / "README.md", readme(models))
     (folder / MODEL).parent.mkdir()
     program = export_program(ClassScores(models), torch.zeros(2, len(plan.channels), *plan.patch))

@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from segmake.device import choose_device
 from segmake.errors import InputError, SegmakeError
+from segmake.inference.bundle import RECIPE
 from segmake.inference.estimate import Planned, format_estimate, measure
 from segmake.inference.outputs import find_writer, write_whole
 from segmake.inference.portable import load_model
@@ -31,10 +32,12 @@ from segmake.jobs import PredictJob
 from segmake.learning.checkpoint import TrainedModel
 from segmake.ledger import Item, Outcome, Shard, read_record
 from segmake.plan import Plan
+from segmake.postprocessing import read_recipe
 from segmake.prepare.case import prepare
 from segmake.settings import IntakeSettings, PredictSettings
 from segmake.tables import Row, hash_path, is_training, read_cases, write_table
 from segmake.volume.channels import read_channels
+from segmake.volume.cleaning import cleaned
 from segmake.volume.extent import extent_of, read_extent
 from segmake.volume.findings import COLUMNS as LESION_COLUMNS
 from segmake.volume.findings import findings
@@ -101,10 +104,11 @@ def _predict_scan(job: PredictJob, loaded: list[_Loaded], output: Path) -> None:
     prepared, target = _prepared(source.image, models[0].plan)
     del source  # the voxels of the scan are not needed any more
     found = predictor.predict(prepared, target, models)
-    write_whole(output, from_canonical(Volume(found.labels, canonical), affine), writer)
+    labels = Volume(_cleaned(found.labels, job, canonical, models[0].plan), canonical)
+    write_whole(output, from_canonical(labels, affine), writer)
     if job.lesions:
         table = output.with_name(f"{output.name.partition('.')[0]}_lesions.tsv")
-        write_table(table, _lesions(found, canonical, models[0].plan, job.lesion_ml), LESION_COLUMNS)
+        write_table(table, _lesions(labels, models[0].plan, job.lesion_ml), LESION_COLUMNS)
     like = read_geometry(next(iter(paths.values())))
     for name, share in _maps(found).items():
         path = output.with_name(f"{output.name.partition('.')[0]}_{name}.nii.gz")
@@ -182,7 +186,7 @@ def _predict_case(item: Item, scratch: Path, predictor: Predictor, table: Path) 
             file = scratch / f"{item.case}{name and '_'}{name}.nii.gz"
             write_nifti(file, from_canonical(Volume(data, canonical), affine), details["source_header"])
     if predictor.settings.lesions:
-        listed = _lesions(found, canonical, predictor.plan, predictor.settings.lesion_ml)
+        listed = _lesions(Volume(found.labels, canonical), predictor.plan, predictor.settings.lesion_ml)
         write_table(scratch / f"{item.case}_lesions.tsv", listed, LESION_COLUMNS)
     columns = {
         "split": row["split"],
@@ -202,10 +206,20 @@ def _prepared(image: Volume, plan: Plan) -> tuple[Array, Target]:
     return prepared.data, Target(image.shape, image.spacing_mm, prepared.crop_start, prepared.crop_shape)
 
 
-def _lesions(found: Prediction, affine: Affine, plan: Plan, smallest_ml: float) -> list[dict[str, str]]:
+def _cleaned(labels: Array, job: PredictJob, affine: Affine, plan: Plan) -> Array:
+    """The label map [1, X, Y, Z] after the post-processing that the job names or the bundle brings."""
+    recipe = job.recipe or job.model[0] / RECIPE
+    if job.recipe is None and not recipe.exists():
+        return labels
+    voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) / 1000
+    for step in read_recipe(recipe).steps:
+        labels = cleaned(labels[0], plan.labels[step.label], step.kind, step.ml, voxel_ml)[np.newaxis]
+    return labels
+
+
+def _lesions(labels: Volume, plan: Plan, smallest_ml: float) -> list[dict[str, str]]:
     """Rows of the table of lesions."""
-    parts = findings(Volume(found.labels, affine), plan.labels, smallest_ml)
-    return [part.row() for part in parts]
+    return [part.row() for part in findings(labels, plan.labels, smallest_ml)]
 
 
 def _maps(found: Prediction) -> dict[str, Array]:

@@ -60,6 +60,8 @@ def components(mask: Mask) -> Components:
 
 def fill_holes(mask: Mask) -> Mask:
     """The mask and the cavities that it encloses (background that faces never connect to the border)."""
+    if not mask.any():
+        return mask.copy()
     background, count = cc3d.connected_components(~mask, connectivity=6, return_N=True)
     outside = np.zeros(count + 1, dtype=bool)
     for axis in range(3):

@@ -36,8 +36,8 @@ class PredictSettings(Section):
     """Other axes for `mirror` than the model's flip axes."""
     skip_empty: bool = True
     """Leave windows of air out (CT, and images masked by their body): such voxels are background."""
-    windows: PositiveInt = 2
-    """Windows per network call."""
+    windows: PositiveInt | None = None
+    """Windows per network call; where not set 1 on a CPU, 4 on a GPU."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast where the hardware has it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

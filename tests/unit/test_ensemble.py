@@ -44,7 +44,7 @@ def test_one_model_is_its_network_in_windows(data):
     result = prepared_logits(Ensemble([model(heads)], FP32), data)
     network = lambda patches: heads(torch.from_numpy(patches.copy())).numpy()  # noqa: E731
     assert result.dtype == np.float32
-    assert np.array_equal(result, slide(data, network, (16, 16, 16), 0.5, 2))
+    assert np.array_equal(result, slide(data, network, (16, 16, 16), 0.5, 1))
 
 
 def test_models_are_averaged(data):
@@ -79,7 +79,7 @@ def test_an_identity_network_is_not_changed_by_the_average(data):
 def test_without_mirroring_networks_see_the_image_once(data):
     seen = []
     prepared_logits(Ensemble([model(lambda x: seen.append(len(x)) or x)], FP32), data)
-    assert seen == [2, 2]
+    assert seen == [1, 1, 1, 1]
 
 
 def test_the_finest_output_of_a_deep_network_counts(data):

@@ -101,7 +101,8 @@ class Ensemble:
 
     def _outputs(self, data: Array, box: Box, axis: int) -> Iterator[tuple[Triple, Tensor]]:
         places = self.places(data, box, axis)
-        for chunk, windows in batches(data, places, self.plan.patch, self.settings.windows):
+        size = windows_at_once(self.settings, self.device)
+        for chunk, windows in batches(data, places, self.plan.patch, size):
             yield from zip(chunk, self.forward(windows), strict=True)
 
     @torch.inference_mode()
@@ -141,6 +142,11 @@ def check_alike(models: Sequence[TrainedModel]) -> None:
                 "models of one ensemble must come from one plan, "
                 f"but fold {model.fold} differs from fold {models[0].fold}; predict with each alone"
             )
+
+
+def windows_at_once(settings: PredictSettings, device: torch.device) -> int:
+    """Windows per network call: a CPU is busy with one, and more would only take memory."""
+    return settings.windows or (1 if device.type == "cpu" else 4)
 
 
 def mirrored(names: Sequence[str]) -> list[tuple[int, ...]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from segmake.inference.ensemble import Ensemble
 from segmake.inference.memory import prepared_shape
-from segmake.inference.predictor import Predictor
+from segmake.inference.predictor import AT_ONCE, Predictor
 from segmake.inference.windows import positions
 from segmake.volume.extent import Extent
 
@@ -38,14 +38,14 @@ class Calibration:
 
 def measure(predictor: Predictor) -> Calibration:
     """Run one batch of windows, the second time with the watch."""
-    settings, model = predictor.settings, predictor.models[0]
-    windows = np.zeros((settings.windows, len(model.plan.channels), *model.plan.patch), np.float32)
+    model = predictor.models[0]
+    windows = np.zeros((predictor.windows, len(model.plan.channels), *model.plan.patch), np.float32)
     spent = 0.0
     for _ in range(2):
         started = time.perf_counter()
         predictor.run_windows(model, windows)
         spent = time.perf_counter() - started
-    return Calibration(spent / settings.windows, peak_bytes())
+    return Calibration(spent / predictor.windows, peak_bytes())
 
 
 def peak_bytes() -> float:
@@ -68,10 +68,10 @@ def format_estimate(cases: Mapping[str, Planned], calibration: Calibration, pred
         )
         cells = [f"{grid:>15}" for grid in grids]
         lines.append(f"{name:24} {cells[0]} {cells[1]} {count:8d} {peak / 1e6:8.0f} {seconds:8.0f}")
-        peaks.append(peak)
+        peaks.append(peak - calibration.process_bytes)
         total += seconds
-    several = len(cases) > 1
-    peak = max([*peaks, calibration.process_bytes + predictor.room.size] if several else peaks)
+    together = sum(sorted(peaks)[-AT_ONCE:])
+    peak = calibration.process_bytes + max(*peaks, min(together, predictor.room.size))
     lines.append(
         f"At most {peak / 1e6:.0f} MB and about {total:.0f} s with {predictor.backend}, before anything is "
         "cropped or left out; windows count every model and mirrored copy."

@@ -37,9 +37,12 @@ class Footprint:
         return max(self.preparing, self.predicting, self.writing)
 
 
-def process_bytes(plan: Plan, settings: PredictSettings, weights: int) -> float:
-    """Bytes of a process that has loaded its models and runs windows. weights: bytes of all parameters."""
-    voxels = settings.windows * math.prod(plan.patch)
+def process_bytes(plan: Plan, windows: int, weights: int) -> float:
+    """Bytes of a process that has loaded its models and runs windows.
+
+    windows: how many at once; weights: bytes of all parameters.
+    """
+    voxels = windows * math.prod(plan.patch)
     held = FEATURES_HELD * plan.features[0] + LOGITS_HELD * len(plan.heads) + 2 * len(plan.channels)
     return PROCESS_BYTES + 2 * weights + FLOAT * voxels * held
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from segmake.device import choose_device
 from segmake.inference.backends import Forward, choose_backend, count_flop, openvino_forward, torch_forward
-from segmake.inference.ensemble import Ensemble
+from segmake.inference.ensemble import Ensemble, windows_at_once
 from segmake.inference.labelling import label_volume
 from segmake.inference.memory import Footprint, Room, foretell, prepared_shape, process_bytes
 from segmake.inference.restore import Target
@@ -24,7 +24,8 @@ from segmake.settings import PredictSettings
 from segmake.volume.extent import Extent
 from segmake.volume.volume import Array
 
-log = logging.getLogger("segmake")
+AT_ONCE = 3
+"""Cases under work: one is read and prepared, one is in the network, one is written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,8 @@ class Predictor:
     ) -> None:
         self.models, self.settings, self.threads = list(models), settings, threads
         self.device = choose_device(settings.device)
-        base = process_bytes(self.plan, settings, sum(map(_weight_bytes, models)))
+        self.windows = windows_at_once(settings, self.device)
+        base = process_bytes(self.plan, self.windows, sum(map(_weight_bytes, models)))
         self.room = Room(max(0.0, settings.memory_gb * 1e9 - base))
         self.backend = self._choose(extents)
         self.seconds = 0.0
@@ -91,7 +93,6 @@ class Predictor:
         ).result()
 
     def _predict(self, data: Array, target: Target, models: Sequence[TrainedModel]) -> Prediction:
-        started = time.perf_counter()
         ensemble = Ensemble(models, self.settings, [self._forward(model) for model in models])
         _, x, y, z = data.shape
         extent = Extent(target.size, target.spacing_mm)
@@ -100,7 +101,6 @@ class Predictor:
         uncertainty = Uncertainty(ensemble.plan, target.shape) if self.settings.uncertainty else None
         viewers = [] if uncertainty is None else [uncertainty]
         labels = label_volume(ensemble.stripes(data, target, tiling), ensemble.plan, target.shape, viewers)
-        self.seconds += time.perf_counter() - started
         return Prediction(labels, len(models), uncertainty)
 
     def _forward(self, model: TrainedModel) -> Forward:
@@ -113,8 +113,19 @@ class Predictor:
                 found = openvino_forward(model.network, shape, precision, self.threads)
             else:
                 found = torch_forward(model.network, self.device, precision)
-            self._forwards[id(model)] = found
+            found = self._forwards[id(model)] = self._timed(found)
         return found
+
+    def _timed(self, forward: Forward) -> Forward:
+        """The same, adding up the time that networks take."""
+
+        def timed(windows: Tensor) -> Tensor:
+            started = time.perf_counter()
+            outputs = forward(windows)
+            self.seconds += time.perf_counter() - started
+            return outputs
+
+        return timed
 
     def _choose(self, extents: Sequence[Extent]) -> str:
         settings, plan = self.settings, self.plan

@@ -17,7 +17,7 @@ from segmake.plan import Triple
 FLOAT = 4
 COPIES = 6
 """Arrays of a stripe's size while it is divided, interpolated and decoded; half of them at native size."""
-STRIPE_BYTES = 256e6
+STRIPE_BYTES = 64e6
 """Memory for working on a stripe: more makes nothing faster."""
 SHARE = 4
 """A stripe's work gets at most this part of what is there for ring and stripe."""
@@ -54,18 +54,17 @@ def choose_tiling(shape: Triple, native: Triple, patch: Triple, heads: int, room
     """
     axis = min(range(3), key=lambda axis: _ring(shape, patch, heads, axis))
     across = max((other for other in range(3) if other != axis), key=lambda other: shape[other])
-    work = min(STRIPE_BYTES, room / SHARE)
+    growth = native[axis] / shape[axis]
+    row = [COPIES / 2 * FLOAT * heads * _cross(grid, axis) for grid in (shape, native)]
+    one = row[0] + row[1] * max(1.0, growth)
+    work = max(one, min(STRIPE_BYTES, room / SHARE))
     ring = _ring(shape, patch, heads, axis)
     least = min(shape[across], max(2, patch[across] // 2))  # thinner ones compute everything several times
-    share = min(1.0, max(room - work, 1.0) / ring)
-    block = max(least, min(shape[across], math.floor(shape[across] * share)))
+    block = max(least, min(shape[across], math.floor(shape[across] * max(room - work, 0.0) / ring)))
     part = block / shape[across]
-    row = [COPIES / 2 * FLOAT * heads * part * _cross(grid, axis) for grid in (shape, native)]
-    growth = native[axis] / shape[axis]
-    rows = max(1, min(shape[axis], int(work / (row[0] + row[1] * max(1.0, growth)))))
+    rows = max(1, min(shape[axis], int(min(STRIPE_BYTES, room - ring * part) / (part * one))))
     native_rows = max(1, math.ceil(rows * growth))
-    spent = rows * row[0] + max(rows, native_rows) * row[1]
-    return Tiling(axis, rows, native_rows, across, block, ring * part + spent)
+    return Tiling(axis, rows, native_rows, across, block, ring * part + rows * one * part)
 
 
 def _ring(shape: Sequence[int], patch: Sequence[int], heads: int, axis: int) -> float:

@@ -26,7 +26,7 @@ from segmake.inference.bundle import RECIPE
 from segmake.inference.estimate import Planned, format_estimate, measure
 from segmake.inference.outputs import find_writer, write_whole
 from segmake.inference.portable import load_model
-from segmake.inference.predictor import Prediction, Predictor
+from segmake.inference.predictor import AT_ONCE, Prediction, Predictor
 from segmake.inference.restore import Target
 from segmake.jobs import PredictJob
 from segmake.learning.checkpoint import TrainedModel
@@ -48,8 +48,6 @@ from segmake.volume.volume import Affine, Array, Volume
 
 log = logging.getLogger("segmake")
 VERSION = 2
-AT_ONCE = 3
-"""Cases under work: one is read and prepared, one is in the network, one is written."""
 
 
 @dataclass(frozen=True)

@@ -126,8 +126,8 @@ def parse(words: Sequence[str]) -> Segmake:
     except SettingsError as error:  # a mapping or list that is no JSON
         flag = re.search(r"for (?:\w+\.)?(\w+)", str(error))
         raise SegmakeError(
-            f"the command line: --{flag[1] if flag else ''} needs a mapping, which what it was given is not; "
-            "write mappings as JSON in quotes, such as '{\"tumour\": 1}'"
+            f"the command line: --{flag[1] if flag else ''} is no mapping that can be read; write mappings "
+            "as JSON in quotes, such as '{\"tumour\": 1}'"
         ) from error
 
 

@@ -190,8 +190,10 @@ TABLE = {
     "rows of a building": Wrong(
         series(put(Rows=65535, Columns=65535)), ("0000.dcm is cut short", "; copy it again")
     ),
-    "bits nobody has": Wrong(series(put(BitsAllocated=12)), ("of 12 bits", "; only 8, 16 and 32 are read")),
-    "no bits": Wrong(series(put(BitsStored=0)), ("0 of 16 bits", "; only 8, 16 and 32")),
+    "bits nobody has": Wrong(
+        series(put(BitsAllocated=12)), ("of 12 bits", "and only 8, 16 and 32 are read; convert it")
+    ),
+    "no bits": Wrong(series(put(BitsStored=0)), ("0 of 16 bits", "; convert it")),
     "odd samples": Wrong(series(put(SamplesPerPixel=7)), ("0000.dcm is cut short", "128 of 896 bytes; copy")),
     "many frames": Wrong(series(put(NumberOfFrames=10**9)), ("it says 1000000000 frames", "; give")),
     "negative frames": Wrong(series(put(NumberOfFrames=-3)), ("it says -3 frames", "; give")),
@@ -221,7 +223,7 @@ TABLE = {
                 "0004.dcm", lambda data: data.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0")
             )
         ),
-        ("0004.dcm", "; "),
+        ("0004.dcm is damaged: its compressed pixels do not hold 1 frames; copy it again",),
     ),
     "colours": Wrong(
         series(
@@ -235,7 +237,8 @@ TABLE = {
         ("bad holds 3 channels, expected 1 (ct); correct",),
     ),
     "palette": Wrong(
-        series(put(PhotometricInterpretation="PALETTE COLOR")), ("pixels as PALETTE COLOR; only grey",)
+        series(put(PhotometricInterpretation="PALETTE COLOR")),
+        ("pixels as PALETTE COLOR, and only grey", "; convert it"),
     ),
     "enclosed document": Wrong(
         series(put(SOPClassUID=EncapsulatedPDFStorage)), ("an enclosed document", "; give")

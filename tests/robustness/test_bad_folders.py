@@ -138,7 +138,7 @@ LAYOUTS: dict[str, tuple[str, Callable[[Path], object], tuple[str, ...]]] = {
         files("images/a.nii", "images/A.nii"),
         ("stands twice", "; give each a name of its"),
     ),
-    "unknown layout": ("dicoms", nothing, ("layout", "; ")),
+    "unknown layout": ("dicoms", nothing, ("convert.layout is 'dicoms': it must be 'msd', ", "; correct it")),
 }
 
 

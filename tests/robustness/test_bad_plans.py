@@ -112,12 +112,15 @@ SPLITS: dict[str, tuple[object, tuple[str, ...]]] = {
         folds("c0 c1 c2", "c3 c4 c5 zoe"),
         ("splits.json, fold 0", "zoe stand in neither list; correct it"),
     ),
-    "case left out": (folds("c0 c1", "c3 c4 c5"), ("each labelled training case needs a fold", "c2", "; ")),
+    "case left out": (
+        folds("c0 c1", "c3 c4 c5"),
+        ("each labelled training case needs a fold", "have none: c2; correct the file"),
+    ),
     "case in two folds": (
         folds("c0 c1 c2 c3", "c3 c4 c5"),
         ("a case must stand in one fold", "c3", "; correct"),
     ),
-    "one fold": (folds("c0 c1 c2 c3 c4 c5"), ("has 1 folds; cross-validation needs at least 2",)),
+    "one fold": (folds("c0 c1 c2 c3 c4 c5"), ("cross-validation needs at least 2 folds, but",)),
     "a word": ("folds", ("splits.json", "must be a JSON list", "; correct it")),
     "other keys": (
         [{"training": [], "validation": []}] * 2,

@@ -17,8 +17,14 @@ FLAGS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "two labels of one value": (("--labels", '{"a": 1, "b": 1}'), ("{'a': 1, 'b': 1}; merge equal ones",)),
     "label of no value": (("--labels", '{"core": 0}'), ("labels.core is 0", "greater than 0; correct it")),
     "label of half a value": (("--labels", '{"core": 1.5}'), ("labels.core", "integer", "; correct it")),
-    "labels are a list": (("--labels", "[1, 2]"), ("--labels needs a mapping", "; write mappings as JSON")),
-    "labels are no JSON": (("--labels", "core: 1"), ("--labels needs a mapping", "; write mappings as JSON")),
+    "labels are a list": (
+        ("--labels", "[1, 2]"),
+        ("--labels is no mapping that can be read", "; write mappings as JSON"),
+    ),
+    "labels are no JSON": (
+        ("--labels", "core: 1"),
+        ("--labels is no mapping that can be read", "; write mappings as JSON"),
+    ),
     "label of no name": (
         ("--labels", '{"": 1}'),
         ("the name of a channel, label or region", "''; rename it"),
@@ -39,9 +45,12 @@ FLAGS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "region of an unknown value": (
         ("--regions", '{"all": [1, 9]}'),
-        ("region 'all'", "[1], got [1, 9]", "; "),
+        ("region 'all'", "[1], got [1, 9]; correct it"),
     ),
-    "region of nothing": (("--regions", '{"all": []}'), ("region 'all' must list values", "; ")),
+    "region of nothing": (
+        ("--regions", '{"all": []}'),
+        ("region 'all' must list values", "got []; correct it"),
+    ),
     "region called like a label": (
         ("--regions", '{"core": [1]}'),
         ("'core' names a label and a region; give",),

@@ -46,10 +46,10 @@ def test_what_a_header_leaves_out(first: Path) -> None:
     [
         (
             {"PhotometricInterpretation": "PALETTE COLOR"},
-            r"b\.dcm stores its pixels as PALETTE COLOR; only grey",
+            r"b\.dcm stores its pixels as PALETTE COLOR, and only grey",
         ),
-        ({"PhotometricInterpretation": "CMYK"}, "as CMYK; only grey values and RGB are read"),
-        ({"BitsAllocated": 1, "BitsStored": 1}, r"b\.dcm stores 1 of 1 bits a pixel; only 8, 16 and 32"),
+        ({"PhotometricInterpretation": "CMYK"}, "as CMYK, and only grey values and RGB are read; convert it"),
+        ({"BitsAllocated": 1, "BitsStored": 1}, r"b\.dcm stores 1 of 1 bits a pixel, and only 8, 16 and 32"),
         ({"BitsAllocated": 64, "BitsStored": 64}, "64 of 64 bits"),
         ({"BitsStored": 20}, "20 of 16 bits"),
         ({"BitsStored": 0}, "0 of 16 bits"),

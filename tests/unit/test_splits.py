@@ -42,7 +42,7 @@ def test_the_list_that_nnunet_writes(tmp_path: Path) -> None:
         ("case fold\na 0\nb one\n", "row 3: a fold is a number from 0, got 'one'; correct it"),
         ("case fold\na 0\nb -1\n", "row 3: a fold is a number from 0, got '-1'"),
         ("case fold\na 1\nb 2\n", r"folds are numbered 0, 1, 2 \.\.\. without a gap, got \[1, 2\]"),
-        ("case fold\na 0\nb 0\n", "has 1 folds; cross-validation needs at least 2"),
+        ("case fold\na 0\nb 0\n", "cross-validation needs at least 2 folds, but .* has 1; add one"),
     ],
 )
 def test_what_is_wrong_with_a_table(tmp_path: Path, text: str, sentence: str) -> None:

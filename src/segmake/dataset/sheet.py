@@ -12,6 +12,7 @@ from pathlib import Path
 
 from segmake.dataset.delimited import NumberedRow, read_rows
 from segmake.errors import InputError
+from segmake.source import printable
 
 SPLITS = ("train", "test", "new")
 FIXED = ("case", "group", "site", "split", "label", "class", "problem")
@@ -193,7 +194,8 @@ def check_channels(names: Iterable[str], origin: str) -> None:
 def wrong_name(name: str) -> str:
     """Say why a case cannot have this name; empty when it can."""
     if not NAME.fullmatch(name):
-        return f"a case name is letters, digits and . _ + - and starts with a letter or digit, got '{name}'"
+        rule = "a case name is letters, digits and . _ + - and starts with a letter or digit"
+        return f"{rule}, got '{printable(name)}'"
     if len(name) > LONGEST_NAME:
         return f"a case name has up to {LONGEST_NAME} characters, got {len(name)}"
     if RESERVED.fullmatch(name):

@@ -25,7 +25,7 @@ def read_splits(path: Path) -> list[list[str]]:
     """
     folds = _from_json(path) if path.suffix.lower() == ".json" else _from_table(path)
     if len(folds) < 2:
-        raise InputError(f"{path} has {len(folds)} folds; cross-validation needs at least 2")
+        raise InputError(f"cross-validation needs at least 2 folds, but {path} has {len(folds)}; add one")
     return folds
 
 

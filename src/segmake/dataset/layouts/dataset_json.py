@@ -60,7 +60,8 @@ def read_description(root: Path) -> Description:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "[key]")
-        reason = first["msg"].replace("Input", where or "it").replace("Field required", f"{where} is missing")
+        said = first["msg"].partition(", unable")[0]
+        reason = said.replace("Input", where or "it").replace("Field required", f"{where} is missing")
         raise InputError(f"{path} is not as this layout defines it: {reason}; repair it") from error
 
 

@@ -48,12 +48,14 @@ def format_of(header: Header) -> Format:
     photometric = text(data, "PhotometricInterpretation") or GREY[1]
     if photometric not in (*GREY, *COLOUR):
         raise InputError(
-            f"{name} stores its pixels as {photometric}; only grey values and RGB are read, convert it first"
+            f"{name} stores its pixels as {photometric}, and only grey values and RGB are read; convert it"
         )
     allocated = whole(data, "BitsAllocated", 16)
     stored = whole(data, "BitsStored", allocated)
     if allocated not in (8, 16, 32) or not 0 < stored <= allocated:
-        raise InputError(f"{name} stores {stored} of {allocated} bits a pixel; only 8, 16 and 32 are read")
+        raise InputError(
+            f"{name} stores {stored} of {allocated} bits a pixel, and only 8, 16 and 32 are read; convert it"
+        )
     return Format(
         *size_of(header),
         samples=whole(data, "SamplesPerPixel", 1),

@@ -50,6 +50,8 @@ class PredictSettings(Section):
     scheduler for a quarter more."""
     uncertainty: bool = False
     """Also write maps of entropy and of the models' disagreement, and the Dice that they let expect."""
+    probabilities: bool = False
+    """Also write the probability of each label (each region, where there are regions) as a byte, 0 to 255."""
     lesions: bool = False
     """Also write a table of the separate parts of each label: volume, place and diameters."""
     lesion_ml: NonNegativeFloat = 0.0

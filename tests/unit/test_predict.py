@@ -348,3 +348,18 @@ def test_one_scan_is_cleaned_by_a_recipe(tmp_path, publish):
     predict.run(scan_job(tmp_path, model, [image], "clean.nii.gz", recipe=tmp_path / "recipe.json"))
     found = [np.asarray(nib.load(tmp_path / name).dataobj) == 3 for name in ("all.nii.gz", "clean.nii.gz")]
     assert [mask.sum() for mask in found] == [7**3 + 24, 7**3]
+
+
+def test_probabilities_on_the_native_grid(tmp_path, study, publish):
+    affine = grid("PSR", (1, 2, 1.5), 20)
+    image = write(tmp_path / "scan.nii.gz", ball((30, 18, 24), affine), affine)
+    model = publish(Sign(), "sign")
+    predict.run(scan_job(tmp_path, model, [image], probabilities=True))
+    labels, made = (nib.load(tmp_path / f"seg{end}.nii.gz") for end in ("", "_probabilities"))
+    assert (made.get_data_dtype(), made.shape) == (np.uint8, (30, 18, 24))
+    assert np.array_equal(made.affine, labels.affine)
+    assert ((np.asarray(made.dataobj) > 127.5) == (np.asarray(labels.dataobj) == 3)).mean() > 0.999
+    predict.run(a_job(tmp_path, study, probabilities=True))
+    assert nib.load(tmp_path / "predict" / "held_probabilities.nii.gz").shape[3] == 3
+    names = {path.name for path in (tmp_path / "predict").iterdir() if path.name.startswith(".")}
+    assert names == set()

@@ -13,7 +13,7 @@ from torch import Tensor
 from segmake.device import choose_device
 from segmake.inference.backends import Forward, choose_backend, count_flop, openvino_forward, torch_forward
 from segmake.inference.ensemble import Ensemble, windows_at_once
-from segmake.inference.labelling import label_volume
+from segmake.inference.labelling import Viewer, label_volume
 from segmake.inference.memory import Footprint, Room, foretell, prepared_shape, process_bytes
 from segmake.inference.restore import Target
 from segmake.inference.uncertainty import Uncertainty
@@ -77,13 +77,15 @@ class Predictor:
         prepared = prepared_shape(extent, self.plan)
         return foretell(extent, prepared, self.plan, self.settings, (members, self.room.size))
 
-    def predict(self, data: Array, target: Target, models: Sequence[TrainedModel]) -> Prediction:
-        """Label a prepared image [C, X, Y, Z]; waits until the network is free.
+    def predict(
+        self, data: Array, target: Target, models: Sequence[TrainedModel], viewers: Sequence[Viewer] = ()
+    ) -> Prediction:
+        """Label a prepared image [C, X, Y, Z]; waits until the network is free. viewers: see its logits too.
 
         Raises:
             InputError: the models do not fit together, or their outputs are not finite.
         """
-        return self._thread.submit(self._predict, data, target, models).result()
+        return self._thread.submit(self._predict, data, target, models, viewers).result()
 
     def run_windows(self, model: TrainedModel, windows: Array) -> None:
         """Send windows [B, C, *patch] through one model, to see what that takes."""
@@ -92,15 +94,17 @@ class Predictor:
             lambda: Ensemble([model], plain, [self._forward(model)]).forward(windows)
         ).result()
 
-    def _predict(self, data: Array, target: Target, models: Sequence[TrainedModel]) -> Prediction:
+    def _predict(
+        self, data: Array, target: Target, models: Sequence[TrainedModel], viewers: Sequence[Viewer]
+    ) -> Prediction:
         ensemble = Ensemble(models, self.settings, [self._forward(model) for model in models])
         _, x, y, z = data.shape
         extent = Extent(target.size, target.spacing_mm)
         room = (ensemble.members, self.room.size)
         tiling = foretell(extent, (x, y, z), ensemble.plan, self.settings, room).tiling
         uncertainty = Uncertainty(ensemble.plan, target.shape) if self.settings.uncertainty else None
-        viewers = [] if uncertainty is None else [uncertainty]
-        labels = label_volume(ensemble.stripes(data, target, tiling), ensemble.plan, target.shape, viewers)
+        seen = [*viewers] if uncertainty is None else [*viewers, uncertainty]
+        labels = label_volume(ensemble.stripes(data, target, tiling), ensemble.plan, target.shape, seen)
         return Prediction(labels, len(models), uncertainty)
 
     def _forward(self, model: TrainedModel) -> Forward:

@@ -27,6 +27,7 @@ from segmake.inference.estimate import Planned, format_estimate, measure
 from segmake.inference.outputs import find_writer, write_whole
 from segmake.inference.portable import load_model
 from segmake.inference.predictor import AT_ONCE, Prediction, Predictor
+from segmake.inference.probabilities import gathered
 from segmake.inference.restore import Target
 from segmake.jobs import PredictJob
 from segmake.learning.checkpoint import TrainedModel
@@ -101,13 +102,17 @@ def _predict_scan(job: PredictJob, loaded: list[_Loaded], output: Path) -> None:
     predictor = Predictor(models, job, job.threads, [extent_of(source.image)])
     prepared, target = _prepared(source.image, models[0].plan)
     del source  # the voxels of the scan are not needed any more
-    found = predictor.predict(prepared, target, models)
+    like = read_geometry(next(iter(paths.values())))
+    with gathered(job.probabilities, output.parent, models[0].plan, target.shape) as viewers:
+        found = predictor.predict(prepared, target, models, viewers)
+        for viewer in viewers:
+            path = output.with_name(f"{output.name.partition('.')[0]}_probabilities.nii.gz")
+            write_whole(path, viewer.native(affine), lambda path, volume: write_nifti(path, volume, like))
     labels = Volume(_cleaned(found.labels, job, canonical, models[0].plan), canonical)
     write_whole(output, from_canonical(labels, affine), writer)
     if job.lesions:
         table = output.with_name(f"{output.name.partition('.')[0]}_lesions.tsv")
         write_table(table, _lesions(labels, models[0].plan, job.lesion_ml), LESION_COLUMNS)
-    like = read_geometry(next(iter(paths.values())))
     for name, share in _maps(found).items():
         path = output.with_name(f"{output.name.partition('.')[0]}_{name}.nii.gz")
         write_whole(
@@ -115,7 +120,7 @@ def _predict_scan(job: PredictJob, loaded: list[_Loaded], output: Path) -> None:
             from_canonical(Volume(share, canonical), affine),
             lambda path, volume: write_nifti(path, volume, like),
         )
-    log.info("%s: %s", output, _volumes(found.labels, target, models[0]))
+    log.info("%s: %s", output, _volumes(labels.data, target, models[0]))
 
 
 def _channel_files(images: list[Path], channels: list[str]) -> dict[str, Path]:
@@ -176,10 +181,15 @@ def _predict_case(item: Item, scratch: Path, predictor: Predictor, table: Path) 
         canonical = image.affine
         prepared, target = _prepared(image, models[0].plan)
         del image
-        found = predictor.predict(prepared, target, models)
-        del prepared
         details = read_record(table.parent, item.case)["details"]
         affine: Affine = np.array(details["source_affine"])
+        settings, parent = predictor.settings, scratch.parent
+        with gathered(settings.probabilities, parent, models[0].plan, target.shape) as viewers:
+            found = predictor.predict(prepared, target, models, viewers)
+            for viewer in viewers:
+                file = scratch / f"{item.case}_probabilities.nii.gz"
+                write_nifti(file, viewer.native(affine), details["source_header"])
+        del prepared
         for name, data in {"": found.labels, **_maps(found)}.items():
             file = scratch / f"{item.case}{name and '_'}{name}.nii.gz"
             write_nifti(file, from_canonical(Volume(data, canonical), affine), details["source_header"])

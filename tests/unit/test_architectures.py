@@ -16,7 +16,6 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-
 class Own(nn.Module):
     """A user's network: one convolution, and a coarser output in training."""
 

@@ -126,7 +126,8 @@ def test_vectors_over_time_are_refused() -> None:
 
 def test_what_itk_cannot_read_is_explained(tmp_path: Path) -> None:
     (tmp_path / "a.nrrd").write_bytes(b"not an image")
-    with pytest.raises(InputError, match=r"a\.nrrd cannot be read: it does not begin as a MetaImage or .*; export it again$"):
+    said = r"a\.nrrd cannot be read: it does not begin as a MetaImage or .*; export it again$"
+    with pytest.raises(InputError, match=said):
         read_itk(tmp_path / "a.nrrd")
     sitk.WriteImage(an_image(), str(tmp_path / "a.mhd"))
     text = (tmp_path / "a.mhd").read_text()

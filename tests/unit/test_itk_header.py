@@ -114,7 +114,8 @@ def test_voxels_further_in_the_file_are_found(tmp_path: Path) -> None:
 
 
 def test_an_axis_without_voxels_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.mhd is no MetaImage: its header says dimsize = 2 0 4; copy or export it again"):
+    said = r"a\.mhd is no MetaImage: its header says dimsize = 2 0 4; copy or export it again"
+    with pytest.raises(InputError, match=said):
         read_itk(written(tmp_path, nrrd=False, DimSize="2 0 4"))
 
 
@@ -144,5 +145,5 @@ def test_numbers_that_simpleitk_would_trust_are_refused(tmp_path: Path, key: str
     keys = {"NDims": "3", "DimSize": "8 8 8", "ElementType": "MET_SHORT"} | {key: value}
     text = "".join(f"{name} = {said}\n" for name, said in keys.items())
     (tmp_path / "a.mha").write_text(f"{text}ElementDataFile = LOCAL\n")
-    with pytest.raises(InputError, match=rf"(?i)no MetaImage: its header says {key} = {value}; copy or export"):
+    with pytest.raises(InputError, match=rf"(?i)no MetaImage: its header says {key} = {value}; copy"):
         read_text_header(tmp_path / "a.mha")

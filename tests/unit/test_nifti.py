@@ -49,7 +49,8 @@ def test_a_pair_is_read_by_either_name(tmp_path: Path, kind: Any, name: str) -> 
 def test_a_pair_and_a_single_file_are_told_apart(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Pair(DATA, AFFINE), tmp_path / "a.img")
     (tmp_path / "b.nii").write_bytes((tmp_path / "a.hdr").read_bytes())
-    with pytest.raises(InputError, match=r"b\.nii has the header of a \.hdr/\.img pair; let its name end in .hdr or .img"):
+    said = r"b\.nii has the header of a \.hdr/\.img pair; let its name end in .hdr or .img"
+    with pytest.raises(InputError, match=said):
         read_nifti(tmp_path / "b.nii")
     saved(tmp_path / "c.nii").rename(tmp_path / "a.hdr")
     with pytest.raises(InputError, match=r"a\.img has the header of \.nii; let its name end in .nii"):

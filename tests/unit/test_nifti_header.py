@@ -77,8 +77,8 @@ def test_axes_after_the_third_are_channels(
     ("dim", "said"),
     [
         ([2, 4, 5, 1, 1, 1, 1, 1], r"a volume has three axes, .* has shape \(4, 5\); leave it out"),
-        ([5, 4, 5, 6, 2, 3, 1, 1], r"after three axes there may be one, .* has shape \(4, 5, 6, 2, 3\); split it"),
-        ([3, 4, 0, 6, 1, 1, 1, 1], r"has 3 axes of sizes \[4, 0, 6, 1, 1, 1, 1\], but there are 1 to 7 of at least one"),
+        ([5, 4, 5, 6, 2, 3, 1, 1], r"three axes there may be one, .* shape \(4, 5, 6, 2, 3\); split it"),
+        ([3, 4, 0, 6, 1, 1, 1, 1], r"has 3 axes of sizes \[4, 0, 6, 1, 1, 1, 1\], but there are 1 to 7 of"),
         ([3, 4, -5, 6, 1, 1, 1, 1], r"sizes \[4, -5, 6"),
         ([0, 4, 5, 6, 1, 1, 1, 1], r"has 0 axes"),
         ([9, 4, 5, 6, 1, 1, 1, 1], r"has 9 axes"),

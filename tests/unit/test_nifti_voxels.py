@@ -129,7 +129,7 @@ def test_an_offset_within_the_header_is_refused(tmp_path: Path, offset: float) -
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (DATA.astype(np.complex64), r"holds complex64 voxels \(data type 32\), and only integers, reals and RGB"),
+        (DATA.astype(np.complex64), r"complex64 voxels \(data type 32\), and only integers, reals and RGB"),
         (DATA.astype(np.complex128), r"holds complex128 voxels \(data type 1792\)"),
         (np.zeros((2, 2, 2, 3), [(name, "u1") for name in "RGB"]), r"holds 3 colour images; split it"),
     ],

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -142,7 +144,7 @@ def test_blocks_that_share_a_row_cover_every_native_voxel_once(native, cuts):
     spacing = tuple(old / new for old, new in zip(grid, native, strict=True))
     restoration = Restoration(grid, (1, 1, 1), Target(native, spacing, (0, 0, 0), native))
     found = np.full((2, *native), np.nan, np.float32)
-    for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+    for first, last in itertools.pairwise(cuts):
         box = Box((0, first, 0), (12, last - first + 1, 14))
         part = torch.from_numpy(logits[:, :, first : last + 1])
         for stripe in restoration.run(iter(part.split(5, dim=1)), box, 0, 4):

@@ -1,7 +1,8 @@
 """Cases and small trained models for the benchmarks of prediction.
 
-What is compared is how a network is applied, not how well it segments; but labels agree or differ only where a
-network has learned something. So a small DynUNet is trained here on the case itself, for a few steps.
+What is compared is how a network is applied, not how well it segments; but labels agree or differ only
+where a network has learned something. So a small DynUNet is trained here on the case itself, for a few
+steps.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from segmake.volume.volume import Array, Volume
 TISSUE = {"lung": 1, "soft": 2, "bone": 3}
 TUMOUR = {"necrosis": 1, "edema": 2, "non_enhancing": 3, "enhancing": 4}
 CT = Normalisation(scheme="ct", lower=-990.0, upper=600.0, mean=-350.0, std=420.0)
-BODY = Normalisation(scheme="zscore", masked=True)
+ZSCORE = Normalisation(scheme="zscore")
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,20 @@ class Example:
     label: Volume
 
 
-def chest(data: Path, work: Path, features: list[int]) -> Example:
-    """The chest CT at 1.5 mm; lung, soft tissue and bone by thresholds."""
+def chest(data: Path, work: Path, features: list[int], coarse: float = 1.0) -> Example:
+    """The chest CT at 1.5 mm (times `coarse`); lung, soft tissue and bone by thresholds."""
     folder = next((data / "chest_ct_dicom").iterdir())
     image = to_canonical(read_volume(folder))
     path = work / "chest.nii.gz"
     write_nifti(path, image)
     hu = image.data[0]
     index = np.select([hu < -950, hu < -400, hu < 200], [0, 1, 2], 3).astype(np.uint8)
-    plan = _plan({"ct": "ct"}, TISSUE, (1.5, 1.5, 1.5), (96, 96, 96), features, {"ct": CT})
+    plan = plan_of({"ct": "ct"}, TISSUE, (1.5 * coarse,) * 3, (96, 96, 96), features, {"ct": CT})
     return Example("chest", [path], plan, Volume(index[np.newaxis], image.affine))
 
 
-def brats(data: Path, work: Path, features: list[int]) -> Example:
-    """The first BraTS 2015 case at 1 mm, two channels, with the labels of its raters."""
+def brats(data: Path, work: Path, features: list[int], coarse: float = 1.0) -> Example:
+    """The first BraTS 2015 case at 1 mm (times `coarse`), two channels, with the labels of its raters."""
     folder = next(path for path in sorted((data / "brats2015").rglob("*")) if list(path.glob("*Flair*")))
     names = {"t1ce": "*T1c*", "flair": "*Flair*"}
     images = []
@@ -62,12 +63,12 @@ def brats(data: Path, work: Path, features: list[int]) -> Example:
         images.append(work / f"brats_{name}.nii.gz")
         write_nifti(images[-1], image)
     label = to_canonical(read_volume(next(folder.glob("OTMultiClass*"))))
-    channels, schemes = dict.fromkeys(names, "mr"), dict.fromkeys(names, BODY)
-    plan = _plan(channels, TUMOUR, (1.0, 1.0, 1.0), (96, 96, 96), features, schemes)
+    channels, schemes = dict.fromkeys(names, "mr"), dict.fromkeys(names, ZSCORE)
+    plan = plan_of(channels, TUMOUR, (coarse,) * 3, (96, 96, 96), features, schemes)
     return Example("brats", images, plan, Volume(label.data.astype(np.uint8), label.affine))
 
 
-def _plan(
+def plan_of(
     channels: dict[str, str],
     labels: dict[str, int],
     spacing: tuple[float, float, float],
@@ -75,6 +76,7 @@ def _plan(
     features: list[int],
     schemes: dict[str, Normalisation],
 ) -> Plan:
+    """A plan made by hand; nothing is cropped, as the peers do not crop either."""
     depth = len(features)
     fields = {
         "channels": channels,
@@ -126,3 +128,12 @@ def _patch(data: Array, index: Array, size: int, random: np.random.Generator) ->
     start = [int(np.clip(c - size // 2, 0, n - size)) for c, n in zip(centre, index.shape, strict=True)]
     box = tuple(slice(a, a + size) for a in start)
     return data[(slice(None), *box)], index[box]
+
+
+def untrained(patch: tuple[int, int, int], features: list[int]) -> TrainedModel:
+    """A network with random weights for one MR channel and two labels at 1 mm."""
+    labels = {"anterior": 1, "posterior": 2}
+    plan = plan_of({"mr": "mr"}, labels, (1.0, 1.0, 1.0), patch, features, {"mr": ZSCORE})
+    settings = TrainSettings(deep_supervision=False)
+    network = build(settings.network, {}, plan, deep_supervision=False)
+    return TrainedModel(network.eval(), plan, 0, settings, 0, [], {}, {})

@@ -88,7 +88,8 @@ def _itk(path: Path) -> Extent:
     matrix = np.eye(4)
     matrix[:3, :3] = np.reshape(reader.GetDirection(), (reader.GetDimension(),) * 2)[:3, :3]
     matrix[:3, :3] *= reader.GetSpacing()[:3]
-    size = 2 if "16" in reader.GetPixelIDTypeAsString() or "8" in reader.GetPixelIDTypeAsString() else 4
+    kind = sitk.GetPixelIDValueAsString(reader.GetPixelIDValue())
+    size = 2 if kind.startswith(("8-bit", "16-bit")) else 4
     return _turned(reader.GetSize()[:3], np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix, size)
 
 

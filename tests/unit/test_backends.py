@@ -1,0 +1,72 @@
+import pytest
+import torch
+from plan_cases import small_plan
+from torch import nn
+
+from segmake.errors import ConfigError
+from segmake.inference import backends
+from segmake.inference.backends import choose_backend, count_flop, openvino_forward, torch_forward
+from segmake.learning.networks import build
+
+torch.set_num_threads(1)
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+def test_flop_are_counted_by_hand():
+    network = nn.Conv3d(3, 5, 3, padding=1)
+    assert count_flop(network, 3, (8, 9, 10)) == 2 * 3 * 5 * 27 * 8 * 9 * 10
+    assert network.weight.device == CPU
+
+
+def test_a_network_that_cannot_be_counted_counts_nothing():
+    class Odd(nn.Module):
+        def forward(self, x):
+            return x * float(x.sum())
+
+    assert count_flop(Odd(), 1, (4, 4, 4)) == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "there", "work", "expected"),
+    [
+        ("auto", CPU, True, 1e15, "openvino"),
+        ("auto", CPU, True, 1e9, "torch"),
+        ("auto", CPU, False, 1e15, "torch"),
+        ("auto", CUDA, True, 1e15, "torch"),
+        ("torch", CPU, True, 1e15, "torch"),
+        ("openvino", CPU, True, 1e9, "openvino"),
+    ],
+)
+def test_openvino_is_chosen_where_it_pays(monkeypatch, wanted, device, there, work, expected):
+    monkeypatch.setattr(backends, "find_spec", lambda _: there or None)
+    assert choose_backend(wanted, device, "fp32", work, 1) == expected
+
+
+def test_the_work_must_earn_back_every_model(monkeypatch):
+    monkeypatch.setattr(backends, "find_spec", lambda _: True)
+    work = 1.01e12 * backends.CONVERSION_S / backends.SAVED_S_PER_TFLOP["fp32"]
+    assert choose_backend("auto", CPU, "fp32", work, 1) == "openvino"
+    assert choose_backend("auto", CPU, "fp32", work, 2) == "torch"
+
+
+def test_what_is_not_there_is_explained(monkeypatch):
+    monkeypatch.setattr(backends, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"OpenVINO is not installed; .* install segmake\[openvino\]"):
+        choose_backend("openvino", CPU, "auto", 0, 1)
+    with pytest.raises(ConfigError, match="the device is not cpu"):
+        choose_backend("openvino", CUDA, "auto", 0, 1)
+
+
+@pytest.mark.parametrize("deep", [True, False])
+@pytest.mark.filterwarnings("ignore")  # of the libraries that export and convert
+def test_openvino_gives_the_logits_of_torch(deep):
+    pytest.importorskip("openvino")
+    plan = small_plan()
+    network = build("DynUNet", {}, plan, deep, seed=0).eval()
+    forward = openvino_forward(network, (1, *plan.patch), "fp32", 1)
+    windows = torch.randn(3, 1, *plan.patch, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = torch_forward(network, CPU, "fp32")(windows)
+        found = forward(windows)
+    assert (found.shape, found.dtype) == ((3, 3, *plan.patch), torch.float32)
+    assert (found - expected).abs().max() < 1e-4 * expected.abs().max()

@@ -103,16 +103,16 @@ def train(task: Task, state: Path, journal: Journal | None = None) -> Run:
                 fall_back(run, Setback(run.step + 1, rate, value, norm, loader.cases(run.step)))
                 told.start(run, schedule.progress(run.step, run.seconds), plan.batch)
             run.seconds += time.perf_counter() - begun
-            _agree(run, stop, ranks)
+            stopped = _agree(run, stop, ranks)
             told.show(run, schedule.progress(run.step, run.seconds))
             decided = _decide(run, task, schedule)
-            if stop.name or decided or time.perf_counter() - saved > 60 * settings.checkpoint_minutes:
+            if stopped or decided or time.perf_counter() - saved > 60 * settings.checkpoint_minutes:
                 _save(run, task, state)
                 saved = time.perf_counter()
-            if stop.name:
+            if stopped:
                 ranks.wait()  # until the first of them has saved
                 raise Stopped(
-                    f"training was stopped by {stop.name} after step {run.step}; run it again to go on"
+                    f"training was stopped by {stopped} after step {run.step}; run it again to go on"
                 )
         _finish(run, task, state, validation)
         told.finish(run)
@@ -204,11 +204,14 @@ def _record(run: Run, loss: float, rate: float, validation: Validation) -> None:
         run.history.close_row(run.step, run.seconds, rate, dice)
 
 
-def _agree(run: Run, stop: StopRequest, ranks: Ranks) -> None:
-    """Count the same time in all processes, and stop all when one is asked to or nobody waits for them."""
+def _agree(run: Run, stop: StopRequest, ranks: Ranks) -> str:
+    """Count the same time in all processes; name of the signal that stops all of them, or nothing.
+
+    Whatever a process is told after this counts at the next step: alone it would wait for the others in vain.
+    """
     asked = signal.SIGTERM if ranks.orphaned else stop.number
     run.seconds, number = ranks.largest(run.seconds, asked)
-    stop.number = int(number)
+    return signal.Signals(int(number)).name if number else ""
 
 
 def _save(run: Run, task: Task, state: Path) -> None:

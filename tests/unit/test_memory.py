@@ -124,6 +124,6 @@ def test_memory_stays_as_foretold_and_far_below_the_logits(request, memory_gb):
     logits = 4 * 20 * 200 * 200 * 240
     foretold = found["foretold"] - found["held"]
     assert found["classes"] > 2
-    assert foretold / 1.5 < found["used"] < foretold * 1.5
+    assert abs(found["used"] - foretold) < 80e6  # what the allocator keeps
     assert found["used"] < logits / 3
     assert (found["block"] < 100) == (memory_gb < 1)

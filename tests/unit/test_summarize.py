@@ -71,6 +71,7 @@ def test_the_summary_is_over_patients_and_keeps_splits_apart(job):
 
 
 def test_scores_may_be_parquet(job):
+    pytest.importorskip("pyarrow")
     pandas = pytest.importorskip("pandas")
     path = job.metrics.with_suffix(".parquet")
     summarize.run(job.model_copy(update={"metrics": path}))

@@ -63,7 +63,7 @@ def test_own_folds_are_read_and_editing_them_plans_again(make_experiment: Make) 
     own.unlink()
     done = experiment.run("-n", check=False)
     assert done.returncode == 2
-    assert f"{own} cannot be read" in done.stderr
+    assert f"{own} does not exist" in done.stderr
 
 
 def test_a_fold_that_is_not_there_is_one_sentence(make_experiment: Make) -> None:

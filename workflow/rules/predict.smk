@@ -20,7 +20,7 @@ rule predict:
         "../envs/segmake.yaml"
     threads: 8
     resources:
-        mem_mb=mem_mb(8000),
+        mem_mb=mem_mb(int(1250 * SETTINGS.predict.memory_gb)),
         runtime=240,
         gpu=int(SETTINGS.predict.device == "cuda"),
     params:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from segmake.errors import SegmakeError
 from segmake.figures import comparisons, quality, runs, sections, tallies
 from segmake.figures.curves import training_curves, volume_agreement
+from segmake.figures.foretold import foretold
 from segmake.figures.learning_curve import curve_points, learning_curves
 from segmake.figures.overlay import clearest_channel, overlay
 from segmake.figures.page import Block, Facts, Note, Picture, Section
@@ -56,6 +57,8 @@ class Material:
     passports: list[Passport] = field(default_factory=list)
     predicted: dict[str, set[str]] = field(default_factory=dict)
     """Model -> cases it predicted."""
+    foretold: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    """(model, case, label) -> Dice that was expected without a truth."""
     scores: list[Score] = field(default_factory=list)
     summaries: list[Summary] = field(default_factory=list)
     histories: dict[tuple[str, str], list[dict[str, float]]] = field(default_factory=dict)
@@ -196,6 +199,7 @@ def _scores(material: Material, look: Look, confidence: str) -> Iterator[Block]:
             )
             alt = f"Bland-Altman plots of predicted and true volume per label, model {model}"
             yield look.draw(f"volumes-{model}", volume_agreement(pairs), alt, caption)
+    yield from foretold(material.foretold, material.scores)
     yield tallies.all_scores(material.summaries, confidence)
 
 

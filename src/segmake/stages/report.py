@@ -18,6 +18,7 @@ from typing import Any
 from segmake import __version__
 from segmake.errors import GeometryError, InputError
 from segmake.figures.chapters import Look, Material, Views, chapters
+from segmake.figures.foretold import read_foretold
 from segmake.figures.page import Picture, render
 from segmake.figures.passports import read_passport
 from segmake.figures.quality import FOLDER, PAGE, assess, quality_chapters
@@ -66,9 +67,9 @@ def gather(job: ReportJob) -> Material:
         for row in read_table(table)
         if row["status"] != "ok"
     ]
-    predicted: dict[str, set[str]] = {}
+    predicted: dict[str, list[Row]] = {}
     for table in job.predictions:
-        predicted.setdefault(table.parent.name, set()).update(row["case"] for row in read_cases([table]))
+        predicted.setdefault(table.parent.name, []).extend(read_cases([table]))
     passports = [
         read_passport(row, _details(table.parent, row["case"]))
         for table in job.cases
@@ -81,7 +82,8 @@ def gather(job: ReportJob) -> Material:
         cases=read_cases(job.cases),
         failed=sorted(failed, key=lambda failure: (failure.case, failure.stage)),
         passports=sorted(passports, key=lambda passport: passport.case),
-        predicted=predicted,
+        predicted={model: {row["case"] for row in rows} for model, rows in predicted.items()},
+        foretold=read_foretold(predicted),
         scores=[score for path in job.metrics for score in read_scores(read_table(path), path.parent.name)],
         summaries=[s for path in job.summary for s in read_summary(read_table(path), path.parent.name)],
         histories={(p.parent.parent.name, p.parent.name): read_history(_read_csv(p)) for p in job.history},

@@ -5,10 +5,15 @@ from scan_cases import grid, write
 
 from segmake.dataset.phantom.write import write_dicom_series
 from segmake.errors import SegmakeError
-from segmake.volume.extent import Extent, extent_of, read_extent
+from segmake.volume.extent import Extent, read_extent
 from segmake.volume.geometry import to_canonical
 from segmake.volume.read import read_volume
 from segmake.volume.volume import Volume
+
+
+def extent_of(image):
+    return Extent(image.shape, image.spacing_mm, image.data.itemsize)
+
 
 ORIENTATIONS = [("RAS", 0), ("LPS", 0), ("PSR", 20), ("IPR", -31), ("ALS", 45)]
 

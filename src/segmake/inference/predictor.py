@@ -77,6 +77,11 @@ class Predictor:
         prepared = prepared_shape(extent, self.plan)
         return foretell(extent, prepared, self.plan, self.settings, (members, self.room.size))
 
+    def warm_up(self, models: Sequence[TrainedModel]) -> None:
+        """Begin to make ready what runs these models, while their first case is still read."""
+        for model in models:
+            self._thread.submit(self._forward, model)
+
     def predict(
         self, data: Array, target: Target, models: Sequence[TrainedModel], viewers: Sequence[Viewer] = ()
     ) -> Prediction:

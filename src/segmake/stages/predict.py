@@ -39,7 +39,7 @@ from segmake.settings import IntakeSettings, PredictSettings
 from segmake.tables import Row, hash_path, is_training, read_cases, write_table
 from segmake.volume.channels import read_channels
 from segmake.volume.cleaning import cleaned
-from segmake.volume.extent import extent_of, read_extent
+from segmake.volume.extent import read_extent
 from segmake.volume.findings import COLUMNS as LESION_COLUMNS
 from segmake.volume.findings import findings
 from segmake.volume.geometry import from_canonical
@@ -95,11 +95,12 @@ def _predict_scan(job: PredictJob, loaded: list[_Loaded], output: Path) -> None:
     paths = _channel_files(job.image, list(models[0].plan.channels))
     digest = hashlib.sha256("".join(entry.digest for entry in loaded).encode()).hexdigest()
     writer = find_writer(output, next(iter(paths.values())), models[0].plan, job, digest)
+    predictor = Predictor(models, job, job.threads, [read_extent(next(iter(paths.values())))])
+    predictor.warm_up(models)
     source = read_channels(paths, IntakeSettings())
     for note in source.notes:
         log.log(logging.WARNING if note.kind == "warning" else logging.INFO, "%s: %s", note.kind, note.text)
     canonical, affine = source.image.affine, source.affine
-    predictor = Predictor(models, job, job.threads, [extent_of(source.image)])
     prepared, target = _prepared(source.image, models[0].plan)
     del source  # the voxels of the scan are not needed any more
     like = read_geometry(next(iter(paths.values())))
@@ -176,6 +177,7 @@ def _predict_case(item: Item, scratch: Path, predictor: Predictor, table: Path) 
     models = [entry.model for entry in fit]
     path = Path(row["path"])
     with predictor.room.take(predictor.foretell(read_extent(path), len(models)).peak):
+        predictor.warm_up(models)
         # Canonical since convert; asking again could flip a grid at 45 degrees.
         image = read_volume(path)
         canonical = image.affine

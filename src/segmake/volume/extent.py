@@ -17,7 +17,7 @@ from segmake.source import check_source, shown
 from segmake.volume.geometry import spacing_mm
 from segmake.volume.gzipped import DAMAGE
 from segmake.volume.read import ITK, NIFTI, is_dicom, read_volume
-from segmake.volume.volume import Affine, Volume
+from segmake.volume.volume import Affine
 
 Triple = tuple[int, int, int]
 
@@ -34,11 +34,6 @@ class Extent:
     def voxels(self) -> int:
         """Voxels of one channel."""
         return math.prod(self.shape)
-
-
-def extent_of(image: Volume) -> Extent:
-    """Extent of a canonical image."""
-    return Extent(image.shape, image.spacing_mm, image.data.itemsize)
 
 
 def read_extent(path: Path) -> Extent:

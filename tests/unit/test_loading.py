@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 from learning_cases import ball
@@ -36,5 +38,7 @@ def test_it_names_the_cases_of_a_step(sampler):
         assert loader.cases(2) == [sampler.choose(2, 0)[0].name, sampler.choose(2, 1)[0].name]
 
 
-def test_closing_unread_is_fine(sampler):
+def test_closing_unread_leaves_no_thread(sampler):
+    before = threading.active_count()
     Loader(sampler).close()
+    assert threading.active_count() == before

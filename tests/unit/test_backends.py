@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from importlib.util import find_spec
+
 import pytest
 import torch
 from plan_cases import small_plan
@@ -55,6 +59,24 @@ def test_what_is_not_there_is_explained(monkeypatch):
         choose_backend("openvino", CPU, "auto", 0, 1)
     with pytest.raises(ConfigError, match="the device is not cpu"):
         choose_backend("openvino", CUDA, "auto", 0, 1)
+
+
+CHILD = """
+import sys, torch
+from segmake.inference.backends import openvino_forward
+openvino_forward(torch.nn.Conv3d(1, 2, 1), (1, 4, 4, 4), "fp32", 1)
+print([name for name, module in sys.modules.items() if name.startswith("openvino_telemetry") and module])
+"""
+
+
+def test_nothing_is_sent_and_nothing_written_to_the_home_folder(tmp_path):
+    if find_spec("openvino_telemetry") is None:
+        pytest.skip("OpenVINO is not installed")
+    env = {"HOME": str(tmp_path), "PATH": ""}
+    done = subprocess.run([sys.executable, "-c", CHILD], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert not list(tmp_path.rglob("*ga_cid*"))
+    assert not (tmp_path / "intel").exists()
 
 
 @pytest.mark.parametrize("deep", [True, False])

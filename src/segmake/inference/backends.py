@@ -8,8 +8,10 @@ compiles every model first. torch.compile takes longer to compile and gains less
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,8 +56,7 @@ def torch_forward(network: nn.Module, device: torch.device, precision: str) -> F
 
 def openvino_forward(network: nn.Module, shape: Sequence[int], precision: str, threads: int) -> Forward:
     """Convert a network for windows [C, *patch] of this shape; a batch runs one window after the other."""
-    import openvino as ov
-
+    ov = _import_openvino()
     half = uses_bf16(torch.device("cpu"), precision)
     options = {
         "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
@@ -77,6 +78,17 @@ def openvino_forward(network: nn.Module, shape: Sequence[int], precision: str, t
         return torch.cat([torch.from_numpy(output) for output in outputs])
 
     return forward
+
+
+def _import_openvino() -> Any:
+    """OpenVINO without its telemetry, which would send facts from the machine and write to the home folder.
+
+    OpenVINO does without the package `openvino_telemetry` where it cannot be imported.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # the import system's word
+    import openvino
+
+    return openvino
 
 
 def choose_backend(wanted: str, device: torch.device, precision: str, work: float, models: int) -> str:

@@ -35,8 +35,10 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
         ConfigError: one sentence per broken rule; an unknown key names the nearest valid one.
     """
     settings = check(Settings, config, "the configuration")
-    if not settings.models:
-        raise ConfigError("models is empty; name at least one, such as {unet: {network: DynUNet}}")
+    if not settings.models and not settings.classifiers:
+        raise ConfigError(
+            "models is empty; name at least one, such as {unet: {network: DynUNet}}, or one of classifiers"
+        )
     for name in settings.models:
         if not MODEL_NAME.fullmatch(name):
             raise ConfigError(f"a model name is letters, digits and . _ -, got '{name}' in models; rename it")

@@ -1,0 +1,162 @@
+"""The settings of the 2D branch: slice -> divide -> fit -> classify -> score, and what its jobs are given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from segmake.section import Section
+from segmake.training import LearnSettings
+
+Level = Literal["patch", "lesion", "patient"]
+Guard = Literal["duplicates", "shortcut", "patients", "group"]
+"""Honesty guards: near-duplicate images across folds, class predictable from image size or metadata, a
+patient in two folds, no column of patients."""
+
+
+class SliceSettings(Section):
+    """Volumes or images -> 2D patches with class and patient, all of one size."""
+
+    source: Literal["images", "axial", "label", "lesions", "prediction"] = "images"
+    """images: the 2D images of the data section as they are; axial: axial slices of the volumes; label: round
+    the lesions of the true label map; lesions: round the places of `slice.lesions`; prediction: round the
+    parts that a model of `models` found."""
+    lesions: Path | None = None
+    """Table of places in the volumes: LUNA16's annotations.csv or candidates.csv, or columns case, coordX,
+    coordY, coordZ (world mm, LPS axes), diameter_mm and class. With `prediction` it says what each part is."""
+    classes: list[str] = []
+    """Classes in order, such as [benign, malignant]; those that occur, sorted, where not set."""
+    model: str = ""
+    """prediction: which of `models` (the first where not set)."""
+    size: PositiveInt = Field(224, ge=16)
+    """Side of a patch in pixels."""
+    extent_mm: PositiveFloat | None = None
+    """Side of a patch round a lesion in mm; where not set 50. Axial slices and images are taken whole."""
+    planes: Literal["axial", "neighbours", "orthogonal"] = "axial"
+    """What the channels of a patch from a volume are: its axial slice, that and its two neighbours, or the
+    three orthogonal slices through its middle."""
+    window: dict[str, tuple[float, float]] = {}
+    """Channel -> intensities that become black and white. Where not set -1000 to 400 for CT, the range of the
+    pixel values for 8-bit images, else the 0.5th to 99.5th percentile of each image."""
+    every: PositiveInt = 1
+    """axial: take every n-th slice."""
+
+
+class DivideSettings(Section):
+    """Folds of the patches (those of the 3D branch where it has any), and whether they are honest."""
+
+    allow: list[Guard] = []
+    """Guards that only warn: a patient or near-duplicate images in two folds, and a class that follows from
+    the size or metadata of its image, stop unless they are listed here."""
+
+
+class FitSettings(LearnSettings):
+    """One classifier on one fold. `classifiers:` overrides these per classifier."""
+
+    network: str = "resnet18"
+    """A classification network by name, such as resnet18, resnet50, densenet121, efficientnet-b0, vit."""
+    options: dict[str, Any] = {}
+    """Extra keyword arguments for that network."""
+    folds: list[NonNegativeInt] = Field([0, 1, 2, 3, 4], min_length=1)
+    """Folds to fit; all that there are where this is not set."""
+    batch: PositiveInt = 32
+    """Patches per step."""
+    multi_label: bool = False
+    """Classes do not exclude each other: a case's class is a list such as effusion|nodule, or empty."""
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    """focal: Lin et al., ICCV 2017, gamma 2."""
+    balance: Literal["none", "weights", "sampling"] = "none"
+    """Against rare classes: weigh the loss by inverse frequency, or draw every class equally often."""
+    smoothing: NonNegativeFloat = Field(0.0, lt=1)
+    """Label smoothing."""
+    freeze: Literal["none", "encoder"] = "none"
+    """encoder: only the last layer learns."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor of the learning rate from each stage of the network to the one before it."""
+    patience: NonNegativeInt = 0
+    """Stop after so many looks at the validation patches without a better AUC (0: never); the best weights
+    are published."""
+
+
+class ClassifySettings(Section):
+    """Classifiers + patches -> class probabilities per patch."""
+
+    samples: NonNegativeInt = 0
+    """Passes with random dropout for an uncertainty (0: the disagreement of the folds alone)."""
+    mirror: bool = False
+    """Average over mirrored patches."""
+    explain: NonNegativeInt = 0
+    """Patches of each shard whose Grad-CAM is drawn: the most certain wrong and right ones."""
+    occlusion: bool = False
+    """Draw occlusion maps of them too (slow)."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 autocast where the hardware has it."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: CUDA when there is one."""
+
+
+class ScoreSettings(Section):
+    """Class probabilities -> calibrated probabilities, decisions and scores of patches, lesions, patients."""
+
+    positive: str = ""
+    """Class that a two-class task is about; where not set the last of `slice.classes`."""
+    aggregate: Literal["mean", "max", "noisy-or"] = "mean"
+    """How the patches of a lesion, and of a patient, become one probability."""
+    calibrate: bool = True
+    """Scale the logits by a temperature fitted on out-of-fold patches (Guo et al., ICML 2017)."""
+    threshold: Literal["youden", "sensitivity", "half"] = "youden"
+    """How a decision threshold is chosen on out-of-fold predictions: Youden's index, the highest one with at
+    least `sensitivity`, or 0.5."""
+    sensitivity: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """Least sensitivity of the threshold `sensitivity`."""
+    bins: PositiveInt = 10
+    """Bins of the expected calibration error and the reliability diagram."""
+    resamples: PositiveInt = 2000
+    """Bootstrap resamples of patients for the intervals."""
+    confidence: PositiveFloat = Field(0.95, lt=1)
+    """Coverage of the intervals."""
+
+
+class DivideJob(DivideSettings):
+    """Assign folds to the cases of all patches and look for leaks and shortcuts."""
+
+    tables: list[Path]
+    """Tables written by slice."""
+    plan: Path | None = None
+    """Plan whose folds to take; where not given they are made of the patches' groups and classes."""
+    folds: Annotated[int, Field(ge=2)] = 5
+    """Number of folds to make."""
+    output: Path
+    """Table to write: case, group, split, fold."""
+    guards: Path
+    """Table to write: a row per guard."""
+    seed: NonNegativeInt = 0
+    """Seed of the folds."""
+
+
+class ClassifyJob(ClassifySettings):
+    """Class probabilities of the patches of one shard: training cases out of fold, others by all folds."""
+
+    table: Path
+    """Table written by slice."""
+    folds: Path
+    """Table written by divide."""
+    model: list[Path]
+    """Models written by fit, of one classifier."""
+    output: Path
+    """Table to write, one row per patch."""
+    threads: PositiveInt = 1
+    """Processor cores this job may use."""
+
+
+class ScoreJob(ScoreSettings):
+    """Calibrate, decide and score a classifier on the level of patches, lesions and patients."""
+
+    tables: list[Path]
+    """Tables written by classify."""
+    output: Path
+    """Summary to write; predictions.tsv, curves.tsv, confusion.tsv and decision.json go beside it."""
+    seed: NonNegativeInt = 0
+    """Seed of the bootstrap."""

@@ -25,7 +25,7 @@ class SliceSettings(Section):
     parts that a model of `models` found."""
     lesions: Path | None = None
     """Table of places in the volumes: LUNA16's annotations.csv or candidates.csv, or columns case, coordX,
-    coordY, coordZ (world mm, LPS axes), diameter_mm and class. With `prediction` it says what each part is."""
+    coordY, coordZ (world mm, LPS), diameter_mm and class. With `prediction` it says what each part is."""
     classes: list[str] = []
     """Classes in order, such as [benign, malignant]; those that occur, sorted, where not set."""
     model: str = ""

@@ -1,0 +1,118 @@
+"""The list of all figures (figures.tsv): what each shows, in which files, and from which tables it was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from segmake.errors import InputError
+from segmake.tables import Row, hash_path, read_table, write_table
+
+TABLE = "figures.tsv"
+Chapter = Literal["training", "scores", "models", "classification", "examples"]
+"""Where on the page a figure belongs."""
+TEXTS = ("name", "kind", "chapter", "model", "split", "case", "title", "caption", "alt")
+COLUMNS = (*TEXTS, "photo", "files", "inputs")
+BETWEEN = "; "
+DIGEST = 64
+"""Length of a SHA-256 in hexadecimal."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One figure, in one or more formats."""
+
+    name: str
+    """Stem of its files: the kind, an underscore, and what tells it from others of the kind."""
+    kind: str
+    """What is drawn, such as dice, surface, volumes, training, comparison, example."""
+    chapter: str
+    """A `Chapter`."""
+    title: str
+    """What it shows, in a few words."""
+    caption: str
+    alt: str
+    """What stands in its place for those who cannot see it."""
+    model: str = ""
+    """Model or classifier that it is about; empty when about several."""
+    split: str = ""
+    case: str = ""
+    """Case that it shows; empty but for examples."""
+    photo: bool = False
+    """It holds an image, so that its PNG is smaller than its SVG."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Name of each file, beside the table, and its SHA-256."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Path of each table it was drawn from, in the results folder, and its SHA-256."""
+
+    def file(self, kind: str) -> str:
+        """Name of its file in a format (svg, pdf, png); empty where it was not drawn in that."""
+        return next((name for name in self.files if name.endswith(f".{kind}")), "")
+
+
+def write_catalogue(path: Path, entries: Iterable[Entry]) -> None:
+    """Write figures.tsv, a row per figure."""
+    write_table(path, [_row(entry) for entry in entries], COLUMNS)
+
+
+def read_catalogue(path: Path) -> list[Entry]:
+    """Read figures.tsv.
+
+    Raises:
+        InputError: it is not there, or not as `segmake figures` writes it.
+    """
+    try:
+        return [_entry(row) for row in read_table(path)]
+    except KeyError as error:
+        raise InputError(f"{path} has no column {error}; run `segmake figures` again") from error
+
+
+def lost_files(path: Path) -> list[str]:
+    """Files that a catalogue lists and that are not beside it; [] when there is no catalogue yet."""
+    if not path.exists():
+        return []
+    return [
+        name for entry in read_catalogue(path) for name in entry.files if not (path.parent / name).exists()
+    ]
+
+
+def changed_files(path: Path) -> list[str]:
+    """Files of a catalogue that are missing or have other bytes than it says."""
+    listed = {name: digest for entry in read_catalogue(path) for name, digest in entry.files.items()}
+    files = {name: path.parent / name for name in listed}
+    return [name for name, file in files.items() if not file.is_file() or hash_path(file) != listed[name]]
+
+
+def dependent(entries: Iterable[Entry], table: str) -> list[str]:
+    """Names of the figures drawn from a table, given as its path in the results folder."""
+    return [entry.name for entry in entries if table in entry.inputs]
+
+
+def _row(entry: Entry) -> dict[str, str]:
+    return {
+        **{name: getattr(entry, name) for name in TEXTS},
+        "photo": "yes" if entry.photo else "",
+        "files": _joined(entry.files),
+        "inputs": _joined(entry.inputs),
+    }
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        **{name: row[name] for name in TEXTS},
+        photo=row["photo"] == "yes",
+        files=_parted(row["files"]),
+        inputs=_parted(row["inputs"]),
+    )
+
+
+def _joined(digests: Mapping[str, str]) -> str:
+    """Each digest with its file, as sha256sum writes them, but on one line."""
+    return BETWEEN.join(f"{digest} {name}" for name, digest in digests.items())
+
+
+def _parted(cell: str) -> dict[str, str]:
+    parts = [part for part in cell.split(BETWEEN) if part]
+    return {part[DIGEST + 1 :]: part[:DIGEST] for part in parts}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -57,10 +57,6 @@ class FitSettings(LearnSettings):
 
     network: str = "resnet18"
     """A classification network by name, such as resnet18, resnet50, densenet121, efficientnet-b0, vit."""
-    options: dict[str, Any] = {}
-    """Extra keyword arguments for that network."""
-    folds: list[NonNegativeInt] = Field([0, 1, 2, 3, 4], min_length=1)
-    """Folds to fit; all that there are where this is not set."""
     batch: PositiveInt = 32
     """Patches per step."""
     multi_label: bool = False

@@ -16,6 +16,12 @@ Axis = Literal["x", "y", "z"]
 class LearnSettings(Section):
     """How a network learns, whatever it learns: budget, optimiser, start, machine."""
 
+    network: str
+    """Name of the network."""
+    options: dict[str, Any] = {}
+    """Extra keyword arguments for that network."""
+    folds: list[NonNegativeInt] = Field([0, 1, 2, 3, 4], min_length=1)
+    """Folds to train; all that there are where this is not set."""
     seeds: list[NonNegativeInt] = []
     """Train with each of these; other seeds than `seed` make models of their own, such as `unet.seed-1`."""
     seed: NonNegativeInt = 0
@@ -66,10 +72,6 @@ class TrainSettings(LearnSettings):
 
     network: str = "DynUNet"
     """A segmentation network of monai.networks.nets."""
-    options: dict[str, Any] = {}
-    """Extra keyword arguments for that network."""
-    folds: list[NonNegativeInt] = Field([0, 1, 2, 3, 4], min_length=1)
-    """Folds to train; all that there are where this is not set."""
     oversample: NonNegativeFloat = Field(0.5, le=1)
     """Fraction of patches centred on a foreground voxel."""
     deep_supervision: bool = True

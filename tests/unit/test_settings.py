@@ -8,7 +8,7 @@ from segmake.settings import DataSettings, PhantomSettings, PlanSettings, Sectio
 
 ORDER = [
     *("data", "phantom", "convert", "plan", "resample", "models", "train", "predict", "postprocess"),
-    *("evaluate", "report"),
+    *("evaluate", "slice", "divide", "classifiers", "fit", "classify", "score", "report"),
 ]
 
 

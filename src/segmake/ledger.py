@@ -28,6 +28,7 @@ from typing import Any
 
 from segmake.errors import CaseExcluded, CasesFailed, InputError, explained
 from segmake.progress import tell, track
+from segmake.seal import is_broken, sealed
 from segmake.tables import Row, hash_path, write_table, write_text
 
 log = logging.getLogger("segmake")
@@ -194,11 +195,14 @@ def read_record(folder: Path, case: str) -> dict[str, Any]:
 def load_record(path: Path) -> dict[str, Any]:
     """The record in a file; see `read_record`."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        record = json.loads(text)
     except (OSError, ValueError) as error:
         raise InputError(f"the record {path} cannot be read: {error}; run its stage again") from error
     if not isinstance(record, dict) or RECORDED - record.keys():
         raise InputError(f"{path} is no record of a case; run its stage again")
+    if is_broken(text):
+        raise InputError(f"the record {path} was changed since it was written; run its stage again")
     return record
 
 
@@ -267,7 +271,7 @@ def _publish(shard: Shard, item: Item, key: str, outcome: Outcome, started: floa
         "columns": {name: str(value) for name, value in outcome.columns.items()},
         "details": dict(outcome.details),
     }
-    write_text(scratch / "record", json.dumps(record, indent=1) + "\n")
+    write_text(scratch / "record", sealed(record))
     (scratch / "record").replace(shard.folder / f"{item.case}.json")
     return record
 

@@ -6,24 +6,22 @@ learning rates that the model remembers, in a process of its own and a folder th
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from segmake.configuration import flags
 from segmake.errors import InputError
 from segmake.jobs import TrainJob
-from segmake.provenance import manifest_path
+from segmake.provenance import END, Manifest, base_folder, manifest_path, read_manifest
+from segmake.seal import sealed
 from segmake.tables import hash_path, write_text
 
 REPLACED = ("tables", "output", "replay", "replay_steps", "mlflow")
 """Settings that are not those of the training that is repeated."""
-Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,8 @@ class Repetition:
 
 def find_trainings(folder: Path) -> list[Path]:
     """Manifests of the trainings below a folder."""
-    found = sorted(folder.rglob("*.manifest.json"))
-    return [path for path in found if _read(path).get("stage") == "train"]
+    found = sorted(folder.rglob(f"*{END}"))
+    return [path for path in found if read_manifest(path).get("stage") == "train"]
 
 
 def repeat(path: Path, steps: int) -> Repetition:
@@ -57,14 +55,14 @@ def repeat(path: Path, steps: int) -> Repetition:
     Raises:
         InputError: the manifest says nothing of weights, an input has changed since, or training fails.
     """
-    manifest = _read(path)
+    manifest = read_manifest(path)
     before = manifest.get("reproducibility", {})
     weights: Mapping[str, str] = before.get("weights", {})
     marks = sorted(int(step) for step in weights if int(step) <= steps)
     if not marks:
         raise InputError(f"{path} holds no hash of weights; train this model again with this segmake")
     job = TrainJob.model_validate(manifest["settings"])
-    base = _base(path, job.output)
+    base = base_folder(path, str(job.output))
     for name, digest in manifest["inputs"].items():
         if not (base / name).exists() or hash_path(base / name) != digest:
             raise InputError(f"{base / name} is not what {path.parent} was trained on; train it again")
@@ -73,7 +71,7 @@ def repeat(path: Path, steps: int) -> Repetition:
     different = [mark for mark in marks if weights[str(mark)] != again.get(str(mark))]
     if not different:
         verified = {"level": "verified", "repeated_steps": marks[-1]}
-        write_text(path, json.dumps(manifest | {"reproducibility": before | verified}, indent=1) + "\n")
+        write_text(path, sealed(manifest | {"reproducibility": before | verified}))
     return Repetition(marks[-1], different[0] if different else None, circumstances(manifest, now))
 
 
@@ -107,20 +105,4 @@ def _train(job: TrainJob, model: Path, base: Path, steps: int) -> Manifest:
         if done.returncode:
             said = (done.stderr.strip().splitlines() or ["no word"])[-1]
             raise InputError(f"{model} could not be repeated: {said}")
-        return _read(manifest_path(output))
-
-
-def _base(path: Path, output: Path) -> Path:
-    """Folder that the relative paths of a training count from."""
-    folder = path.absolute().parent
-    if not output.is_absolute() and folder.parts[-len(output.parts) + 1 :] == output.parent.parts:
-        return Path(*folder.parts[: len(folder.parts) - len(output.parts) + 1])
-    return Path.cwd()
-
-
-def _read(path: Path) -> Manifest:
-    try:
-        manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no readable manifest: {error}; train this model again") from error
-    return manifest
+        return read_manifest(manifest_path(output))

@@ -1,4 +1,5 @@
 import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -6,8 +7,17 @@ from pathlib import Path
 import pytest
 
 from segmake import provenance
-from segmake.jobs import ConvertJob, IndexJob, PlanJob, PredictJob, VerifyJob
-from segmake.provenance import manifest_path, package_versions, processor_name, write_manifest
+from segmake.errors import InputError
+from segmake.jobs import ConvertJob, IndexJob, PlanJob, PredictJob, SummarizeJob, VerifyJob
+from segmake.provenance import (
+    base_folder,
+    manifest_path,
+    package_versions,
+    processor_name,
+    read_manifest,
+    source_commit,
+    write_manifest,
+)
 from segmake.tables import hash_path
 
 
@@ -55,6 +65,112 @@ def test_a_dicom_folder_among_images_is_an_input(tmp_path):
     write_manifest("predict", PredictJob(**paths, output=tmp_path / "seg.nii.gz"), 0)
     inputs = json.loads((tmp_path / "seg.nii.manifest.json").read_text())["inputs"]
     assert inputs == {str(path): hash_path(path) for path in (tmp_path / "model.pt", tmp_path / "series")}
+
+
+def test_the_file_behind_a_channel_s_name_is_an_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.nii.gz", "b=c.nii.gz", "model.pt", "seg.nii.gz"):
+        Path(name).write_text(name)
+    image = [Path("t1=a.nii.gz"), Path("b=c.nii.gz"), Path("t2=gone.nii.gz")]
+    write_manifest("predict", PredictJob(model=[Path("model.pt")], image=image, output=Path("seg.nii.gz")), 0)
+    inputs = json.loads(Path("seg.nii.manifest.json").read_text())["inputs"]
+    assert inputs == {name: hash_path(Path(name)) for name in ("a.nii.gz", "b=c.nii.gz", "model.pt")}
+
+
+def test_what_a_job_makes_beside_its_output_is_hashed(tmp_path):
+    names = ("in.tsv", "metrics.tsv", "summary.tsv", "groups.tsv")
+    for name in names:
+        (tmp_path / name).write_text(name)
+    source, metrics, output, groups = (tmp_path / name for name in names)
+    job = SummarizeJob(tables=[source], metrics=metrics, output=output, subgroup_table=groups)
+    write_manifest("summarize", job, 0)
+    manifest = read_manifest(tmp_path / "summary.manifest.json")
+    assert manifest["outputs"] == {"groups.tsv": hash_path(groups), "metrics.tsv": hash_path(metrics)}
+    assert list(manifest["inputs"]) == [str(source)]
+
+
+def test_files_by_pattern_and_files_that_a_stage_names_are_hashed_too(job, tmp_path):
+    for name in ("history.csv", "notes.txt", ".hidden", "deep/figure.svg", "old.manifest.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    write_manifest("fit", job, 0, {"outputs": [tmp_path / "notes.txt"], "more": 1})
+    manifest = read_manifest(manifest_path(job.output))
+    assert manifest["outputs"] == {name: hash_path(tmp_path / name) for name in ("history.csv", "notes.txt")}
+    assert manifest["more"] == 1
+    write_manifest("report", job, 0)
+    found = read_manifest(manifest_path(job.output))["outputs"]
+    assert set(found) == {"deep/figure.svg", "history.csv", "notes.txt", "one.tsv", "two.tsv"}
+
+
+def test_paths_outside_of_the_results_are_hidden_with_names(tmp_path, monkeypatch):
+    sheet, key, root = tmp_path / "DOE_JOHN.tsv", tmp_path / "secret.key", tmp_path / "DOE"
+    for path in (sheet, key, tmp_path / "shard-00.tsv"):
+        path.write_text(path.name)
+    output = tmp_path / "shard-00.tsv"
+    job = ConvertJob(cases=sheet, root=root, pseudonymise=key, output=output)
+    words = ["convert", "--cases", str(sheet), f"--root={root}", "--pseudonymise", str(key)]
+    monkeypatch.setattr("sys.argv", ["segmake", *words])
+    write_manifest("convert", job, 0)
+    manifest = read_manifest(tmp_path / "shard-00.manifest.json")
+    assert manifest["command"] == (
+        "segmake convert --cases '<cases>' '--root=<root>' --pseudonymise '<pseudonymise>'"
+    )
+    assert manifest["inputs"] == {"<cases>": hash_path(sheet)}
+    assert manifest["settings"]["root"] == "<root>"
+    assert "DOE" not in manifest_path(output).read_text()
+    assert hash_path(key) not in manifest_path(output).read_text()
+
+
+def test_a_table_of_the_results_is_not_hidden(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("phantom.tsv", "shard-00.tsv", "k"):
+        Path(name).write_text(name)
+    table, key = Path("phantom.tsv"), tmp_path / "k"
+    write_manifest("convert", ConvertJob(cases=table, pseudonymise=key, output=Path("shard-00.tsv")), 0)
+    assert list(read_manifest(Path("shard-00.manifest.json"))["inputs"]) == ["phantom.tsv"]
+
+
+def test_a_changed_manifest_is_refused(job, tmp_path):
+    write_manifest("plan", job, 0)
+    path = tmp_path / "plan.manifest.json"
+    path.write_text(path.read_text().replace('"folds": 3', '"folds": 4'))
+    with pytest.raises(InputError, match=r"plan\.manifest\.json was changed since it was written; run"):
+        read_manifest(path)
+    path.write_text("[]")
+    with pytest.raises(InputError, match="was changed"):
+        read_manifest(path)
+    with pytest.raises(InputError, match="no readable manifest"):
+        read_manifest(tmp_path / "none.manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("output", "base"),
+    [
+        ("train/unet/fold-0/model.pt", "run"),
+        ("fold-0/model.pt", "run/train/unet"),
+        ("model.pt", "run/train/unet/fold-0"),
+    ],
+)
+def test_relative_paths_count_from_where_the_job_was_started(tmp_path, output, base):
+    path = tmp_path / "run/train/unet/fold-0/model.manifest.json"
+    assert base_folder(path, output) == tmp_path / base
+
+
+@pytest.mark.parametrize("output", ["/elsewhere/model.pt", "other/model.pt"])
+def test_a_moved_result_counts_from_here(tmp_path, output):
+    assert base_folder(tmp_path / "run/model.manifest.json", output) == Path.cwd()
+
+
+def test_the_commit_is_that_of_the_sources():
+    found = source_commit()
+    checkout = Path(provenance.__file__).parents[2]
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=checkout, capture_output=True, text=True)
+    assert found.removesuffix("-dirty") == head.stdout.strip()
+
+
+def test_installed_sources_have_no_commit(monkeypatch, tmp_path):
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "site-packages/segmake/provenance.py"))
+    assert source_commit() == ""
 
 
 def test_no_result_no_manifest(job, tmp_path):

@@ -11,6 +11,7 @@ from segmake.cli import main
 from segmake.errors import InputError
 from segmake.learning.checkpoint import load_model
 from segmake.repetition import circumstances, find_trainings, repeat
+from segmake.seal import sealed
 from segmake.tables import write_table, write_text
 from segmake.volume.store import save_array
 
@@ -90,7 +91,7 @@ def test_other_weights_are_an_error_that_says_what_was_different(results, capsys
     monkeypatch.setattr("segmake.repetition._train", lambda *_: again)
     manifest["reproducibility"]["weights"]["1"] = "0" * 64
     manifest["packages"]["torch"] = "1.0"
-    write_text(path, json.dumps(manifest))
+    write_text(path, sealed(manifest))
     assert main(["verify", str(results / "train/unet"), "--train", "--steps", "1"]) == 2
     shown = capsys.readouterr().err
     assert "1 of 1 trainings did not give the same weights again" in shown
@@ -110,7 +111,7 @@ def test_changed_inputs_and_old_manifests_are_explained(results):
     ):
         repeat(path, 10)
     del manifest["reproducibility"]
-    write_text(path, json.dumps(manifest))
+    write_text(path, sealed(manifest))
     with pytest.raises(InputError, match="holds no hash of weights; train this model again"):
         repeat(path, 10)
 

@@ -1,6 +1,7 @@
 """Prediction from disk to label map on disk: segmake against nnU-Net's predictor and MONAI's inferer.
 
     python benchmarks/predict_vs_peers.py --nnunet-env ENV [--repeats 3] [--peers monai nnunet] [--quick]
+                                          [--trained MODEL]
 
 ENV is a virtual environment with nnunetv2 2.8. All run the same weights (a DynUNet trained here on the
 case, see predict_model.py; nnU-Net gets it as TorchScript), patch, 0.5 overlap, Gaussian weights and
@@ -38,6 +39,7 @@ from segmake.volume.nifti import read_nifti
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 SEGMAKE = [sys.executable, "-m", "segmake.cli"]
+FP32 = ("--backend", "torch", "--precision", "fp32", "--no-skip_empty")
 OVERLAP = 0.5
 TOOLS = {
     "segmake": "segmake",
@@ -88,7 +90,7 @@ def ready(bench: Bench, example: predict_model.Example, steps: int) -> Case:
         zeros = torch.zeros(1, len(example.images), *example.plan.patch[::-1])
         torch.jit.trace(network, zeros).save(script)
     case = Case(example, model, script, bench.work / f"{example.name}_fp32.nii.gz")
-    segmake(bench, case, case.reference, "--backend", "torch", "--precision", "fp32", "--no-skip_empty")
+    segmake(bench, case, case.reference, *FP32)
     return case
 
 
@@ -162,33 +164,42 @@ def compare(bench: Bench, cases: list[Case], tools: list[str], repeats: int) -> 
     return rows
 
 
-def hippocampus(bench: Bench, data: Path, count: int) -> dict[str, str]:
-    """Many small cases in one call."""
+def hippocampus(bench: Bench, data: Path, count: int, trained: Path | None) -> dict[str, str]:
+    """Many small cases in one call, and how many labels are those of float32."""
+    model = trained or bench.work / "hippocampus.pt"
+    if trained is None:
+        save_model(model, predict_model.untrained((40, 56, 40), [16, 32, 64, 128]))
+    plan = load_model(model, torch.device("cpu")).plan
+    (channel,) = plan.channels
     header = json.loads((data / "hippocampus" / "dataset.json").read_text())
-    lines = ["case\tsplit\tmr"]
+    lines = [f"case\tsplit\t{channel}"]
     for entry in header["training"][:count]:
         path = data / "hippocampus" / entry["image"]
         lines.append(f"{path.name.removesuffix('.nii.gz')}\tnew\t{path.resolve()}")
     sheet, converted = bench.work / "cases.tsv", bench.work / "convert" / "shard-00.tsv"
     write_text(sheet, "\n".join(lines) + "\n")
-    words = ["--channels", '{"mr": "mr"}', "--labels", '{"anterior": 1, "posterior": 2}']
+    words = ["--channels", json.dumps(plan.channels), "--labels", json.dumps(plan.labels)]
     convert = ["convert", "--cases", str(sheet), *words, "--output", str(converted)]
     subprocess.run([*SEGMAKE, *convert], check=True, capture_output=True)
-    model = bench.work / "hippocampus.pt"
-    save_model(model, predict_model.untrained((40, 56, 40), [16, 32, 64, 128]))
-    output = bench.work / "predict" / "shard-00.tsv"
-    files = ["--table", str(converted), "--model", str(model), "--output", str(output)]
-    command = [*SEGMAKE, "predict", *files, "--threads", str(bench.threads)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stderr
-    found = re.search(r"(\d+) cases in ([\d.]+) s, of which networks ([\d.]+) s", told)
-    if found is None or any(row["status"] != "ok" for row in read_table(output)):
-        raise RuntimeError(told[-2000:])
-    cases, wall, networks = int(found[1]), float(found[2]), float(found[3])
+    files = ["predict", "--table", str(converted), "--model", str(model), "--threads", str(bench.threads)]
+    found, expected = (bench.work / name / "shard-00.tsv" for name in ("predict", "predict_fp32"))
+    told = subprocess.run(
+        [*SEGMAKE, *files, "--output", str(found)], check=True, capture_output=True, text=True
+    )
+    subprocess.run([*SEGMAKE, *files, "--output", str(expected), *FP32], check=True, capture_output=True)
+    spent = re.search(r"(\d+) cases in ([\d.]+) s, of which networks ([\d.]+) s", told.stderr)
+    if spent is None or any(row["status"] != "ok" for row in read_table(found)):
+        raise RuntimeError(told.stderr[-2000:])
+    cases, wall, networks = int(spent[1]), float(spent[2]), float(spent[3])
+    maps = [[read_nifti(Path(row["path"])).volume.data for row in read_table(t)] for t in (found, expected)]
+    equal = sum(int((one == other).sum()) for one, other in zip(*maps, strict=True))
     return {
         "cases": str(cases),
         "seconds after the models were loaded": f"{wall:.1f}",
         "seconds in networks": f"{networks:.1f}",
         "seconds beyond the network, per case": f"{(wall - networks) / cases:.3f}",
+        "network": "trained (--trained)" if trained else "random weights",
+        "labels as in float32 by torch": f"{equal / sum(one.size for one in maps[0]):.4%} of all voxels",
     }
 
 
@@ -231,6 +242,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100, help="training steps of the networks")
     parser.add_argument("--cases", nargs="*", default=["chest", "brats"], choices=["chest", "brats"])
     parser.add_argument("--quick", action="store_true", help="a small network on coarse grids, once")
+    parser.add_argument("--trained", type=Path, help="a model of train_vs_nnunet.py for the small cases")
     job = parser.parse_args()
     if "nnunet" in job.peers and job.nnunet_env is None:
         parser.error("nnU-Net needs --nnunet-env, or leave it out by --peers monai")
@@ -243,7 +255,7 @@ def main() -> None:
         examples = [makers[name](job.data, bench.work, features, coarse) for name in job.cases]
         cases = [ready(bench, example, steps) for example in examples]
         rows = compare(bench, cases, ["segmake", "torch", *job.peers], repeats)
-        small = hippocampus(bench, job.data, 20 if job.quick else 100)
+        small = hippocampus(bench, job.data, 20 if job.quick else 100, job.trained)
     facts = nnunet.machine(job.nnunet_env) if job.nnunet_env else {}
     facts |= {"threads": str(job.threads), "network": f"DynUNet {features}, {steps} training steps"}
     text = page(rows, small, facts)

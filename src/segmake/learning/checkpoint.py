@@ -101,7 +101,7 @@ def load_model(path: Path, device: torch.device, trusted: str | None = None) -> 
     about = json.loads(content["about"])
     try:
         plan, settings = Plan.model_validate(about["plan"]), TrainSettings.model_validate(about["settings"])
-        _check_trust(path, settings.network, trusted)
+        check_trust(path, settings.network, trusted)
         network = build(settings.network, settings.options, plan, settings.deep_supervision)
         network.load_state_dict(content["weights"])
     except (ValidationError, RuntimeError) as error:
@@ -113,7 +113,11 @@ def load_model(path: Path, device: torch.device, trusted: str | None = None) -> 
     return TrainedModel(network.to(device).eval(), plan, settings=settings, **facts)
 
 
-def _check_trust(path: Path, network: str, trusted: str | None) -> None:
+def check_trust(path: Path, network: str, trusted: str | None) -> None:
+    """Let no file name code to import that nobody else named.
+
+    Raises InputError.
+    """
     if "." in network and not network.startswith(OPEN) and network != trusted:
         raise InputError(
             f"{path} is made of the network {network}, code of another package that would be imported; if "

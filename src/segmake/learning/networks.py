@@ -41,7 +41,7 @@ def build(
             return architecture.make(**arguments)
         except MISFITS as error:
             raise ConfigError(
-                f"{network} cannot be made from this plan: {_first_line(error)}; "
+                f"{network} cannot be made from this plan: {first_line(error)}; "
                 f"{_sized(architecture, arguments, plan)}"
             ) from error
 
@@ -62,7 +62,7 @@ def check(network: nn.Module, name: str, plan: Plan) -> None:
         outputs = _pass_zeros(network, plan, plan.patch, device)
     except MISFITS as error:
         raise ConfigError(
-            f"{name} cannot take the plan's patch {plan.patch}: {_first_line(error)}; "
+            f"{name} cannot take the plan's patch {plan.patch}: {first_line(error)}; "
             f"{_divisible(network, name, plan)}"
         ) from error
     network.train(was_training)
@@ -73,23 +73,25 @@ def check(network: nn.Module, name: str, plan: Plan) -> None:
             f"{name} must return logits of shape {expected} for one patch, got {received}; "
             "choose a segmentation network for train.network"
         )
-    _check_batch(network, name, plan)
+    if said := refuses_batch(network, (plan.batch, len(plan.channels), *plan.patch)):
+        raise ConfigError(
+            f"{name} cannot be trained on batches of {plan.batch} x {plan.patch}: {said}; "
+            "raise plan.batch or plan.patch"
+        )
 
 
-def _check_batch(network: nn.Module, name: str, plan: Plan) -> None:
-    """Batch normalisation needs more than one value per channel; tried without computing anything.
+def refuses_batch(network: nn.Module, shape: tuple[int, ...]) -> str:
+    """Why a network cannot be trained on a batch of this shape, empty when it can; nothing is computed.
 
-    Raises ConfigError when the coarsest level of a batch is a single voxel.
+    Batch normalisation needs more than one value per channel.
     """
-    images = torch.zeros(plan.batch, len(plan.channels), *plan.patch, device="meta")
+    images = torch.zeros(shape, device="meta")
     with torch.no_grad(), contextlib.suppress(RuntimeError):  # not every network runs on the meta device
         try:
             copy.deepcopy(network).to("meta").train()(images)
         except ValueError as error:
-            raise ConfigError(
-                f"{name} cannot be trained on batches of {plan.batch} x {plan.patch}: {_first_line(error)}; "
-                "raise plan.batch or plan.patch"
-            ) from error
+            return first_line(error)
+    return ""
 
 
 def _pass_zeros(network: nn.Module, plan: Plan, patch: Triple, device: torch.device) -> list[Tensor]:
@@ -139,5 +141,6 @@ def _advice(works: Callable[[Triple], bool], patch: Triple) -> str:
     return "choose another train.network"
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says, in short; its kind where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

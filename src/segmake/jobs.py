@@ -12,11 +12,17 @@ from typing import Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import CliPositionalArg
 
+from segmake.auditing import CrateJob as CrateJob
+from segmake.auditing import DescribeJob as DescribeJob
+from segmake.auditing import DiffJob as DiffJob
+from segmake.auditing import ExplainJob as ExplainJob
+from segmake.auditing import VerifyJob as VerifyJob
 from segmake.external import ExternalJob as ExternalJob
 from segmake.postprocessing import PostprocessJob as PostprocessJob
 from segmake.postprocessing import TuneJob as TuneJob
 from segmake.prediction import ExportJob as ExportJob  # beside the settings of predict
 from segmake.prediction import PredictJob as PredictJob
+from segmake.classification import DivideJob as DivideJob
 from segmake.section import Section
 from segmake.settings import (
     ConvertSettings,
@@ -33,6 +39,7 @@ from segmake.settings import (
     ResampleSettings,
     TrainSettings,
 )
+from segmake.slicing import SliceJob as SliceJob
 
 
 class Batch(Section):
@@ -274,14 +281,3 @@ class ReportJob(ReportSettings):
     """train/<model>/fold-<k>/history.csv of each training run."""
     output: Path
     """Page to write; figures/, quality.html and its pictures go beside it."""
-
-
-class VerifyJob(Section):
-    """Check every recorded file of a results folder against its checksum, or repeat its trainings."""
-
-    folder: CliPositionalArg[Path]
-    """Results folder (the configuration's workdir), or a folder in it."""
-    train: bool = False
-    """Repeat the first steps of every training in the folder and compare the weights."""
-    steps: PositiveInt = 10
-    """How many."""

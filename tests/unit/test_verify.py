@@ -35,7 +35,7 @@ def results(tmp_path) -> Path:
 def test_an_intact_folder_passes(results, caplog):
     caplog.set_level("INFO", "segmake")
     run(VerifyJob(folder=results))
-    assert caplog.messages[-1] == "6 records, all files intact"
+    assert caplog.messages[-1] == "16 files of 6 cases, all intact"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_failed_cases_are_not_missing(tmp_path, caplog):
     shard.run([Item(name, ()) for name in "abc"], fail_b)
     with caplog.at_level("INFO", logger="segmake"):
         run(VerifyJob(folder=tmp_path))
-    assert "2 records, all files intact" in caplog.text
+    assert "4 files of 2 cases, all intact" in caplog.text
 
 
 def test_running_the_stage_again_mends(results, caplog):
@@ -110,7 +110,7 @@ def test_running_the_stage_again_mends(results, caplog):
     )
     with caplog.at_level("INFO", logger="segmake"):
         run(VerifyJob(folder=results))
-    assert "all files intact" in caplog.text
+    assert "all intact" in caplog.text
 
 
 def test_a_changed_plan_or_model_is_named_from_its_manifest(results):

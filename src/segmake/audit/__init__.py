@@ -1,0 +1,1 @@
+"""What the manifests of a results folder say: who made what, whether it is still so, what differs."""

@@ -16,6 +16,10 @@ Guard = Literal["duplicates", "shortcut", "patients", "group"]
 patient in two folds, no column of patients."""
 
 
+Aggregate = Literal["mean", "max", "noisy-or"]
+"""Many probabilities -> one; noisy-or: 1 - prod(1 - p)."""
+
+
 class SliceSettings(Section):
     """Volumes or images -> 2D patches with class and patient, all of one size."""
 
@@ -28,6 +32,16 @@ class SliceSettings(Section):
     coordY, coordZ (world mm, LPS), diameter_mm and class. With `prediction` it says what each part is."""
     classes: list[str] = []
     """Classes in order, such as [benign, malignant]; those that occur, sorted, where not set."""
+    class_map: dict[str, str] = {}
+    """Class in the source -> class to use instead, such as {"0": normal, "1": pneumonia}; several may become
+    one."""
+    unmatched: str = "none"
+    """Class of a part that no place of `slice.lesions` lies in (as LUNA16 has it: its centre within the
+    place's radius)."""
+    smallest_ml: NonNegativeFloat = 0.0
+    """label, prediction: smaller parts are left out."""
+    most: PositiveInt = 100
+    """label, prediction: so many parts of a case at most, the largest ones."""
     model: str = ""
     """prediction: which of `models` (the first where not set)."""
     size: PositiveInt = Field(224, ge=16)
@@ -42,6 +56,30 @@ class SliceSettings(Section):
     pixel values for 8-bit images, else the 0.5th to 99.5th percentile of each image."""
     every: PositiveInt = 1
     """axial: take every n-th slice."""
+    colours: Literal["auto", "grey", "rgb"] = "auto"
+    """images: as they are (pictures whose three colours are equal are grey), or all of one kind."""
+
+    @model_validator(mode="after")
+    def _what_is_named_is_there(self) -> Self:
+        if self.source == "axial" and self.planes == "orthogonal":
+            raise ValueError(
+                "slice.planes orthogonal are three slices through a place, but slice.source axial takes whole "
+                "slices; choose neighbours"
+            )
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"slice.classes {self.classes} name a class twice; name each once")
+        named = [*self.class_map.values(), *([self.unmatched] if self.source == "prediction" else [])]
+        if self.classes and (unknown := sorted(set(named) - {*self.classes, "none", ""})):
+            raise ValueError(
+                f"slice.classes {self.classes} lack {', '.join(unknown)}, which class_map or unmatched name; "
+                "add it there"
+            )
+        for name, (low, high) in self.window.items():
+            if not low < high:
+                raise ValueError(
+                    f"slice.window {name} must rise from black to white, got {low:g} to {high:g}"
+                )
+        return self
 
 
 class DivideSettings(Section):
@@ -50,6 +88,8 @@ class DivideSettings(Section):
     allow: list[Guard] = []
     """Guards that only warn: a patient or near-duplicate images in two folds, and a class that follows from
     the size or metadata of its image, stop unless they are listed here."""
+    join: bool = False
+    """Cases with near-duplicate images share a fold, as those of one patient do."""
 
 
 class FitSettings(LearnSettings):
@@ -98,8 +138,10 @@ class ScoreSettings(Section):
 
     positive: str = ""
     """Class that a two-class task is about; where not set the last of `slice.classes`."""
-    aggregate: Literal["mean", "max", "noisy-or"] = "mean"
-    """How the patches of a lesion, and of a patient, become one probability."""
+    aggregate: Aggregate = "mean"
+    """How the patches of a lesion become one probability, or those of a patient without lesions."""
+    aggregate_lesions: Aggregate = "max"
+    """How the lesions of a patient become one probability."""
     calibrate: bool = True
     """Scale the logits by a temperature fitted on out-of-fold patches (Guo et al., ICML 2017)."""
     threshold: Literal["youden", "sensitivity", "half"] = "youden"
@@ -122,6 +164,8 @@ class DivideJob(DivideSettings):
     """Tables written by slice."""
     plan: Path | None = None
     """Plan whose folds to take; where not given they are made of the patches' groups and classes."""
+    splits: Path | None = None
+    """Own folds: a TSV with columns case and fold, or a JSON list of {"train": [...], "val": [...]}."""
     folds: Annotated[int, Field(ge=2)] = 5
     """Number of folds to make."""
     output: Path

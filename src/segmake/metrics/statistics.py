@@ -99,13 +99,26 @@ def bca_interval(
     if np.ptp(values) == 0:
         return mean, mean
     means = _resampled_means(values, rng, resamples)
-    # ties with the mean count half, which keeps the interval of symmetric discrete data symmetric
-    below = (np.count_nonzero(means < mean) + np.count_nonzero(means <= mean)) / (2 * resamples)
-    bias = float(ndtri(np.clip(below, 0.5 / resamples, 1 - 0.5 / resamples)))
-    apart = values - mean  # proportional to the jackknife's deviations when the statistic is a mean
-    acceleration = float((apart**3).sum() / (6 * (apart**2).sum() ** 1.5))
+    return bca_bounds(means, mean, values - mean, confidence)
+
+
+def bca_bounds(drawn: Floats, value: float, apart: Floats, confidence: float) -> tuple[float, float]:
+    """The interval itself.
+
+    Args:
+        drawn: the statistic of each resample.
+        value: the statistic of the data.
+        apart: how far each independent unit pulls it up, in any scale: for a mean the value less the mean, in
+            general the mean of the jackknife's values less the one without that unit.
+        confidence: coverage.
+    """
+    # ties with the value count half, which keeps the interval of symmetric discrete data symmetric
+    below = (np.count_nonzero(drawn < value) + np.count_nonzero(drawn <= value)) / (2 * drawn.size)
+    bias = float(ndtri(np.clip(below, 0.5 / drawn.size, 1 - 0.5 / drawn.size)))
+    squares = float((apart**2).sum())
+    acceleration = float((apart**3).sum() / (6 * squares**1.5)) if squares else 0.0
     z = bias + ndtri(np.array([(1 - confidence) / 2, (1 + confidence) / 2]))
-    low, high = np.quantile(means, ndtr(bias + z / (1 - acceleration * z)))
+    low, high = np.quantile(drawn, ndtr(bias + z / (1 - acceleration * z)))
     return float(low), float(high)
 
 

@@ -69,6 +69,8 @@ class Segmake(BaseSettings):
     summarize: CliSubCommand[jobs.SummarizeJob] = _described(jobs.SummarizeJob)
     compare: CliSubCommand[jobs.CompareJob] = _described(jobs.CompareJob)
     froc: CliSubCommand[jobs.FrocJob] = _described(jobs.FrocJob)
+    examples: CliSubCommand[jobs.ExamplesJob] = _described(jobs.ExamplesJob)
+    figures: CliSubCommand[jobs.FiguresJob] = _described(jobs.FiguresJob)
     report: CliSubCommand[jobs.ReportJob] = _described(jobs.ReportJob)
     verify: CliSubCommand[jobs.VerifyJob] = _described(jobs.VerifyJob)
     log: Path | None = None

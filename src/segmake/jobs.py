@@ -17,6 +17,8 @@ from segmake.auditing import DescribeJob as DescribeJob
 from segmake.auditing import DiffJob as DiffJob
 from segmake.auditing import ExplainJob as ExplainJob
 from segmake.auditing import VerifyJob as VerifyJob
+from segmake.drawing import ExamplesJob as ExamplesJob
+from segmake.drawing import FiguresJob as FiguresJob
 from segmake.external import ExternalJob as ExternalJob
 from segmake.postprocessing import PostprocessJob as PostprocessJob
 from segmake.postprocessing import TuneJob as TuneJob

@@ -26,6 +26,7 @@ from segmake.classification import (
     ScoreSettings,
     SliceSettings,
 )
+from segmake.drawing import ExamplesSettings, FiguresSettings
 from segmake.postprocessing import PostprocessSettings
 from segmake.prediction import PredictSettings as PredictSettings  # for all who know settings alone
 from segmake.section import Section
@@ -230,4 +231,6 @@ class Settings(Section):
     fit: FitSettings = FitSettings()
     classify: ClassifySettings = ClassifySettings()
     score: ScoreSettings = ScoreSettings()
+    examples: ExamplesSettings = ExamplesSettings()
+    figures: FiguresSettings = FiguresSettings()
     report: ReportSettings = ReportSettings()

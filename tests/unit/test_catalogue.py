@@ -6,6 +6,7 @@ from segmake.errors import InputError
 from segmake.figures.catalogue import (
     Entry,
     changed_files,
+    changed_inputs,
     dependent,
     lost_files,
     read_catalogue,
@@ -20,7 +21,6 @@ def sha(data):
 DICE = Entry(
     name="dice_test",
     kind="dice",
-    chapter="scores",
     title="Dice, test",
     caption='Each point is a case; "quoted",\twith a tab.',
     alt="Box plots",
@@ -31,13 +31,11 @@ DICE = Entry(
 EXAMPLE = Entry(
     name="example_unet_a",
     kind="example",
-    chapter="examples",
     title="Worst",
     caption="a",
     alt="slices",
     model="unet",
     case="a",
-    photo=True,
     files={"example_unet_a.png": sha(b"")},
     inputs={"examples/unet/a.npz": sha(b"a"), "evaluate/unet/metrics.tsv": sha(b"m")},
 )
@@ -54,6 +52,13 @@ def table(tmp_path):
 
 def test_what_is_written_is_read_again(table):
     assert read_catalogue(table) == [DICE, EXAMPLE]
+
+
+def test_a_figure_knows_its_chapter_and_whether_it_is_an_image():
+    assert [(entry.chapter, entry.photo) for entry in (DICE, EXAMPLE)] == [
+        ("scores", False),
+        ("examples", True),
+    ]
 
 
 def test_a_figure_knows_its_file_of_each_format():
@@ -78,6 +83,21 @@ def test_a_file_of_other_bytes_is_changed_but_not_lost(table):
     (table.parent / "dice_test.svg").write_bytes(b"<svg />")
     assert lost_files(table) == []
     assert changed_files(table) == ["dice_test.svg"]
+
+
+def test_a_changed_table_names_every_figure_that_was_drawn_from_it(table, tmp_path):
+    for name, data in (("unet/metrics.tsv", b"m"), ("seg res/metrics.tsv", b"n")):
+        (tmp_path / "evaluate" / name).parent.mkdir(parents=True)
+        (tmp_path / "evaluate" / name).write_bytes(data)
+    (tmp_path / "examples/unet").mkdir(parents=True)
+    (tmp_path / "examples/unet/a.npz").write_bytes(b"a")
+    assert changed_inputs(table, tmp_path) == {}
+    (tmp_path / "evaluate/unet/metrics.tsv").write_bytes(b"M")
+    (tmp_path / "examples/unet/a.npz").unlink()
+    assert changed_inputs(table, tmp_path) == {
+        "evaluate/unet/metrics.tsv": ["dice_test", "example_unet_a"],
+        "examples/unet/a.npz": ["example_unet_a"],
+    }
 
 
 def test_nothing_is_lost_before_the_first_drawing(tmp_path):

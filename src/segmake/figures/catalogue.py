@@ -1,4 +1,4 @@
-"""The list of all figures (figures.tsv): what each shows, in which files, and from which tables it was drawn."""
+"""The list of all figures (figures.tsv): what each shows, its files, the tables it was drawn from."""
 
 from __future__ import annotations
 
@@ -13,8 +13,16 @@ from segmake.tables import Row, hash_path, read_table, write_table
 TABLE = "figures.tsv"
 Chapter = Literal["training", "scores", "models", "classification", "examples"]
 """Where on the page a figure belongs."""
-TEXTS = ("name", "kind", "chapter", "model", "split", "case", "title", "caption", "alt")
-COLUMNS = (*TEXTS, "photo", "files", "inputs")
+CHAPTERS: dict[str, Chapter] = {
+    "training": "training",
+    **dict.fromkeys(("dice", "surface", "scores", "learning", "volumes", "foretold"), "scores"),
+    **dict.fromkeys(("subgroups", "comparison"), "models"),
+    **dict.fromkeys(("froc", "roc", "pr", "reliability", "decision", "confusion"), "classification"),
+    "example": "examples",
+}
+"""Kind of figure -> its chapter."""
+TEXTS = ("name", "kind", "model", "split", "case", "title", "caption", "alt")
+COLUMNS = ("name", "kind", "chapter", *TEXTS[2:], "photo", "files", "inputs")
 BETWEEN = "; "
 DIGEST = 64
 """Length of a SHA-256 in hexadecimal."""
@@ -28,8 +36,6 @@ class Entry:
     """Stem of its files: the kind, an underscore, and what tells it from others of the kind."""
     kind: str
     """What is drawn, such as dice, surface, volumes, training, comparison, example."""
-    chapter: str
-    """A `Chapter`."""
     title: str
     """What it shows, in a few words."""
     caption: str
@@ -40,12 +46,20 @@ class Entry:
     split: str = ""
     case: str = ""
     """Case that it shows; empty but for examples."""
-    photo: bool = False
-    """It holds an image, so that its PNG is smaller than its SVG."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Name of each file, beside the table, and its SHA-256."""
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Path of each table it was drawn from, in the results folder, and its SHA-256."""
+
+    @property
+    def chapter(self) -> Chapter:
+        """Where on the page it belongs."""
+        return CHAPTERS[self.kind]
+
+    @property
+    def photo(self) -> bool:
+        """It holds an image, so that its PNG is smaller than its SVG."""
+        return self.kind == "example"
 
     def file(self, kind: str) -> str:
         """Name of its file in a format (svg, pdf, png); empty where it was not drawn in that."""
@@ -85,6 +99,15 @@ def changed_files(path: Path) -> list[str]:
     return [name for name, file in files.items() if not file.is_file() or hash_path(file) != listed[name]]
 
 
+def changed_inputs(path: Path, folder: Path) -> dict[str, list[str]]:
+    """Table (its path in the results folder) that is not what figures were drawn from -> their names."""
+    entries = read_catalogue(path)
+    listed = {name: digest for entry in entries for name, digest in entry.inputs.items()}
+    files = {name: folder / name for name in listed}
+    bad = [name for name, file in files.items() if not file.is_file() or hash_path(file) != listed[name]]
+    return {name: dependent(entries, name) for name in bad}
+
+
 def dependent(entries: Iterable[Entry], table: str) -> list[str]:
     """Names of the figures drawn from a table, given as its path in the results folder."""
     return [entry.name for entry in entries if table in entry.inputs]
@@ -92,7 +115,7 @@ def dependent(entries: Iterable[Entry], table: str) -> list[str]:
 
 def _row(entry: Entry) -> dict[str, str]:
     return {
-        **{name: getattr(entry, name) for name in TEXTS},
+        **{name: str(getattr(entry, name)) for name in (*TEXTS, "chapter")},
         "photo": "yes" if entry.photo else "",
         "files": _joined(entry.files),
         "inputs": _joined(entry.inputs),
@@ -102,7 +125,6 @@ def _row(entry: Entry) -> dict[str, str]:
 def _entry(row: Row) -> Entry:
     return Entry(
         **{name: row[name] for name in TEXTS},
-        photo=row["photo"] == "yes",
         files=_parted(row["files"]),
         inputs=_parted(row["inputs"]),
     )

@@ -15,11 +15,12 @@ from segmake.figures import comparisons, quality, runs, sections, tallies
 from segmake.figures.curves import training_curves, volume_agreement
 from segmake.figures.foretold import foretold
 from segmake.figures.learning_curve import curve_points, learning_curves
-from segmake.figures.overlay import clearest_channel, overlay
+from segmake.figures.overlay import overlay
 from segmake.figures.page import Block, Facts, Note, Picture, Section
 from segmake.figures.passports import Passport
 from segmake.figures.plots import box_plots
 from segmake.figures.records import MEAN, SPLITS, Score, Summary, number, rank_cases
+from segmake.figures.slices import clearest_channel
 from segmake.figures.style import to_png, to_svg
 from segmake.plan import Plan
 from segmake.tables import Row

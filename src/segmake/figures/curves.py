@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from segmake.figures.palette import FAINT, INK
-from segmake.figures.style import DASHES, DOUBLE_COLUMN_INCHES, colour, house_style
+from segmake.figures.style import DOUBLE_COLUMN_INCHES, colour, grid, house_style, look
 from segmake.volume.volume import Array
 
 MANY_POINTS = 2000
 """Curves are thinned to about this many points."""
 
 
-def training_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
-    """Loss, validation Dice (where measured) and learning rate over steps, one colour per run (fold).
+def training_curves(
+    histories: Mapping[str, Sequence[Mapping[str, float]]], width: float = DOUBLE_COLUMN_INCHES
+) -> Figure:
+    """Loss, validation Dice (where measured) and learning rate over steps, a colour and dash per run (fold).
 
     The pale line is the loss of each recorded step, the strong one its running mean.
     """
@@ -26,31 +29,39 @@ def training_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> F
     )
     dice, rate = ["Validation Dice"] * has_dice, "Learning rate (\N{MULTIPLICATION SIGN}10⁻³)"
     titles = ["Loss", *dice, rate]
+    rows, columns = grid(len(titles), width)
     with house_style():
-        figure = Figure(figsize=(DOUBLE_COLUMN_INCHES, 2.6), layout="constrained")
-        panels = dict(zip(titles, figure.subplots(1, len(titles), squeeze=False)[0], strict=True))
-        for index, (name, rows) in enumerate(histories.items()):
-            look = {"color": colour(index), "linestyle": DASHES[(index // 7) % len(DASHES)]}
-            step, loss = _series(rows, "loss")
-            thin = slice(None, None, max(1, len(loss) // MANY_POINTS))
-            strong = smooth(loss, max(1, len(loss) // 25))
-            panels["Loss"].plot(step[thin], loss[thin], color=colour(index), alpha=0.25, linewidth=0.6)
-            panels["Loss"].plot(step[thin], strong[thin], label=name, **look)
-            step, loss = _series(rows, "val_loss")
-            panels["Loss"].plot(
-                step, loss, marker="o", markersize=3, linewidth=0.8, **look | {"linestyle": ":"}
-            )
-            if has_dice:
-                panels["Validation Dice"].plot(*_series(rows, "val_dice"), marker="o", markersize=3, **look)
-            step, lr = _series(rows, "lr")
-            panels[rate].plot(step, 1000 * lr, **look)
+        figure = Figure(figsize=(width, 2.2 * rows + 0.4), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        panels = dict(zip(titles, axes, strict=False))
+        for index, (name, history) in enumerate(histories.items()):
+            _run(panels, index, name, history)
         for title, panel in panels.items():
             panel.set_title(title)
             panel.set_xlabel("step")
             panel.margins(x=0.02)
+        for panel in axes[len(titles) :]:
+            panel.set_visible(False)
         if len(histories) > 1:
-            figure.legend(loc="outside lower center", ncols=min(len(histories), 8))
+            figure.legend(loc="outside lower center", ncols=min(len(histories), max(1, int(width / 0.85))))
     return figure
+
+
+def _run(panels: Mapping[str, Any], index: int, name: str, history: Sequence[Mapping[str, float]]) -> None:
+    """The curves of one run; panels: title -> axes, the learning rate last."""
+    how = look(index)
+    line = {"color": how["color"], "linestyle": how["linestyle"]}
+    points = {"color": how["color"], "marker": how["marker"], "markersize": 3}
+    step, loss = _series(history, "loss")
+    thin = slice(None, None, max(1, len(loss) // MANY_POINTS))
+    strong = smooth(loss, max(1, len(loss) // 25))
+    panels["Loss"].plot(step[thin], loss[thin], color=how["color"], alpha=0.25, linewidth=0.6)
+    panels["Loss"].plot(step[thin], strong[thin], label=name, **line)
+    panels["Loss"].plot(*_series(history, "val_loss"), linewidth=0.8, linestyle=":", **points)
+    if "Validation Dice" in panels:
+        panels["Validation Dice"].plot(*_series(history, "val_dice"), linestyle=how["linestyle"], **points)
+    step, rate = _series(history, "lr")
+    list(panels.values())[-1].plot(step, 1000 * rate, **line)
 
 
 def _series(rows: Sequence[Mapping[str, float]], column: str) -> tuple[Array, Array]:
@@ -71,16 +82,15 @@ def smooth(values: Array, window: int) -> Array:
     return means
 
 
-def volume_agreement(pairs: Mapping[str, tuple[Array, Array]]) -> Figure:
+def volume_agreement(pairs: Mapping[str, tuple[Array, Array]], width: float = DOUBLE_COLUMN_INCHES) -> Figure:
     """Bland-Altman plot per label: predicted minus true volume over their mean, with the limits of agreement.
 
     pairs: label -> (true, predicted) volumes in ml, one per case. Limits are the mean difference and 1.96
     standard deviations either side (Bland & Altman, Lancet 1986).
     """
-    columns = min(3, max(1, len(pairs)))
-    rows = max(1, math.ceil(len(pairs) / columns))
+    rows, columns = grid(len(pairs), width)
     with house_style():
-        figure = Figure(figsize=(DOUBLE_COLUMN_INCHES, 2.4 * rows), layout="constrained")
+        figure = Figure(figsize=(width, 2.3 * rows + 0.1), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel, (label, (truth, predicted)) in zip(panels, pairs.items(), strict=False):
             difference = predicted - truth
@@ -90,12 +100,47 @@ def volume_agreement(pairs: Mapping[str, tuple[Array, Array]]) -> Figure:
             )
             panel.axhline(0, color=FAINT, linewidth=0.7)
             panel.axhline(mean, color=INK, linewidth=1.1)
-            for limit in (mean - 1.96 * sd, mean + 1.96 * sd):
+            limits = (mean - 1.96 * sd, mean + 1.96 * sd)
+            for limit in limits:
                 panel.axhline(limit, color=INK, linewidth=0.9, linestyle="--")
+            panel.margins(y=0.12)
             panel.set_title(label)
-            panel.set_xlabel("mean of both volumes (ml)")
+            told = f"bias {mean:.3g} ml, limits {limits[0]:.3g} to {limits[1]:.3g} ml"
+            panel.set_xlabel(f"mean of both volumes (ml)\n{told}".replace("-", "\N{MINUS SIGN}"))
         for panel in panels[: len(pairs) : columns]:
-            panel.set_ylabel("predicted - true (ml)")
+            panel.set_ylabel("predicted \N{MINUS SIGN} true (ml)")
         for panel in panels[len(pairs) :]:
             panel.set_visible(False)
+    return figure
+
+
+def dice_agreement(
+    pairs: Mapping[str, Mapping[str, tuple[Array, Array]]], width: float = DOUBLE_COLUMN_INCHES
+) -> Figure:
+    """Real Dice over the Dice that the models let expect, a panel per label; on the dashed line they agree.
+
+    pairs: label -> split -> (expected, real), one value per case.
+    """
+    rows, columns = grid(len(pairs), width)
+    splits = list(dict.fromkeys(split for found in pairs.values() for split in found))
+    with house_style():
+        figure = Figure(figsize=(width, 2.3 * rows + 0.25), layout="constrained")
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for panel, (label, found) in zip(panels, pairs.items(), strict=False):
+            panel.plot([0, 1], [0, 1], color=FAINT, linestyle="--", linewidth=0.9, zorder=1)
+            for split, (expected, real) in found.items():
+                how = look(splits.index(split)) | {"linestyle": ""}
+                panel.plot(expected, real, markersize=3.6, alpha=0.7, markeredgewidth=0, label=split, **how)
+            expected, real = (np.concatenate(part) for part in zip(*found.values(), strict=True))
+            panel.set_title(label)
+            told = f"mean absolute error {np.abs(expected - real).mean():.3f}"
+            panel.set_xlabel(f"expected Dice\n{told}")
+            panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+        for panel in panels[: len(pairs) : columns]:
+            panel.set_ylabel("real Dice")
+        for panel in panels[len(pairs) :]:
+            panel.set_visible(False)
+        if len(splits) > 1:
+            handles = panels[0].get_legend_handles_labels()
+            figure.legend(*handles, loc="outside lower center", ncols=len(splits))
     return figure

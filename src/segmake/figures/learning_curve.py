@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from segmake.figures.records import MEAN, Summary
-from segmake.figures.style import DOUBLE_COLUMN_INCHES, colour, house_style
+from segmake.figures.style import WIDTHS_MM, house_style, look
 
 ENDS = re.compile(r"(\.cases-\d+)?(\.seed-\d+)?$")
 """What the workflow adds to a model's name for a number of cases and for a seed."""
@@ -57,21 +57,25 @@ def curve_points(
     }
 
 
-def learning_curves(points: Mapping[str, Sequence[Point]]) -> Figure:
+def learning_curves(
+    points: Mapping[str, Sequence[Point]], width: float = WIDTHS_MM["single"] / 25.4
+) -> Figure:
     """Mean Dice over the number of training cases; a line through the means of equal numbers."""
     with house_style():
-        figure = Figure(figsize=(DOUBLE_COLUMN_INCHES / 2, 2.8), layout="constrained")
+        figure = Figure(figsize=(width, 2.8), layout="constrained")
         panel = figure.subplots()
         for index, (model, found) in enumerate(points.items()):
+            how = look(index)
+            nudge = 1 + 0.02 * (index - (len(points) - 1) / 2)  # intervals side by side
             at = np.array([point.cases for point in found])
             mean = np.array([point.mean for point in found])
             reach = np.array([[point.mean - point.low, point.high - point.mean] for point in found]).T
             reach = np.maximum(reach, 0)
-            shade = colour(index)
-            panel.errorbar(at, mean, reach, fmt="o", markersize=3, capsize=2, color=shade, linewidth=0.8)
+            mark = {"fmt": how["marker"], "markersize": 3.5, "color": how["color"]}
+            panel.errorbar(at * nudge, mean, reach, capsize=2, linewidth=0.8, **mark)
             levels = np.unique(at)
             means = [mean[at == level].mean() for level in levels]
-            panel.plot(levels, means, color=shade, label=model)
+            panel.plot(levels * nudge, means, label=model, **how | {"marker": ""})
         panel.set_xscale("log", base=2)
         panel.set_xticks(sorted({point.cases for found in points.values() for point in found}))
         panel.xaxis.set_major_formatter(ScalarFormatter())

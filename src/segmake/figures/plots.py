@@ -1,9 +1,10 @@
-"""Box plots of scores, drawn from table rows alone."""
+"""Distributions of scores from table rows alone: boxes or violins that lie, so that names stay level."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,47 @@ from matplotlib.lines import Line2D
 
 from segmake.figures.palette import FAINT, INK
 from segmake.figures.records import METRICS, STATUSES, UNITLESS, Score, Summary
-from segmake.figures.style import DOUBLE_COLUMN_INCHES, colour, house_style
+from segmake.figures.style import DOUBLE_COLUMN_INCHES, MARKERS, TALLEST_INCHES, colour, grid, house_style
 from segmake.volume.volume import Array
 
 MANY_POINTS = 2000
 """More points than this are drawn as pixels, so that an SVG stays small."""
+FEWEST_FOR_VIOLIN = 10
+"""Of fewer cases a violin shows nothing but its own smoothing; they get a box."""
 ARROWS = {"higher": " ↑", "lower": " ↓", "zero": " → 0"}
 MARKS = {"missed": "x", "false_alarm": "^"}
 
 
-def box_plots(scores: Sequence[Score], summaries: Sequence[Summary] = ()) -> Figure:
+@dataclass(frozen=True)
+class Boxes:
+    """How the boxes of a panel stand: a row per label, from the top, in it one per model."""
+
+    labels: Sequence[str]
+    models: Sequence[str]
+    violin: bool = False
+
+    @property
+    def room(self) -> float:
+        """Height that a model has in a row."""
+        return 0.84 / len(self.models)
+
+    @property
+    def inches(self) -> float:
+        """Height of a panel's boxes: what they need, but no more than a page."""
+        count = len(self.labels) * len(self.models)
+        return count * max(0.11, min(0.42 if count <= 3 else 0.26, TALLEST_INCHES / count))
+
+    def place(self, label: int, model: int) -> float:
+        """Height of the middle of a box."""
+        return label + (model - (len(self.models) - 1) / 2) * self.room
+
+
+def box_plots(
+    scores: Sequence[Score],
+    summaries: Sequence[Summary] = (),
+    width: float = DOUBLE_COLUMN_INCHES,
+    violin: bool = False,
+) -> Figure:
     """One panel per metric: for every label and model a box, all cases as points, the mean with its interval.
 
     The box spans the quartiles, whiskers reach the last case within 1.5 times the box. `scores` are those
@@ -29,99 +61,106 @@ def box_plots(scores: Sequence[Score], summaries: Sequence[Summary] = ()) -> Fig
     """
     metrics = list(dict.fromkeys(score.metric for score in scores))
     labels = list(dict.fromkeys(score.label for score in scores))
-    models = list(dict.fromkeys(score.model for score in scores))
-    columns = 3 if len(labels) * len(models) <= 6 else 2 if len(labels) * len(models) <= 12 else 1
-    columns = min(columns, max(1, len(metrics)))
-    rows = max(1, math.ceil(len(metrics) / columns))
-    width = DOUBLE_COLUMN_INCHES * (columns / 3 if len(metrics) < 3 and columns < 3 else 1)
+    boxes = Boxes(labels, list(dict.fromkeys(score.model for score in scores)), violin)
+    rows, columns = grid(len(metrics), width - 0.07 * max(map(len, labels), default=0))
     with house_style():
-        figure = Figure(figsize=(max(width, 3.5), 2.5 * rows + 0.4), layout="constrained")
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        figure = Figure(figsize=(width, rows * (boxes.inches + 0.75) + 0.3), layout="constrained")
+        panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for panel, metric in zip(panels, metrics, strict=False):
             chosen = [score for score in scores if score.metric == metric]
             means = {(s.model, s.label): s for s in summaries if s.metric == metric}
-            _boxes(panel, chosen, means, labels, models)
+            _boxes(panel, chosen, means, boxes)
         for panel in panels[len(metrics) :]:
             panel.set_visible(False)
-        _key(figure, scores, models, bool(summaries))
+        _key(figure, scores, boxes.models, bool(summaries))
     return figure
 
 
 def _boxes(
-    panel: Any,
-    scores: Sequence[Score],
-    means: Mapping[tuple[str, str], Summary],
-    labels: Sequence[str],
-    models: Sequence[str],
+    panel: Any, scores: Sequence[Score], means: Mapping[tuple[str, str], Summary], boxes: Boxes
 ) -> None:
     """Boxes of one metric."""
-    room = 0.8 / len(models)
     limits = [s.value for s in scores if math.isfinite(s.value)]
-    step = ((max(limits) - min(limits)) or 1.0) / 40 if limits else 1.0
-    for i, label in enumerate(labels):
-        for j, model in enumerate(models):
+    step = ((max(limits) - min(limits)) or 1.0) / 50 if limits else 1.0
+    for i, label in enumerate(boxes.labels):
+        for j, model in enumerate(boxes.models):
             found = [s for s in scores if (s.label, s.model) == (label, model) and math.isfinite(s.value)]
-            if not found:
-                continue
-            at = i + (j - (len(models) - 1) / 2) * room
-            _box(panel, found, at, room, step, colour(j))
-            if (model, label) in means:
-                _mean(panel, means[model, label], at + 0.41 * room)
+            if found:
+                at = boxes.place(i, j)
+                _distribution(panel, np.array([s.value for s in found]), at, boxes, colour(j))
+                _points(panel, found, at + spread_of(found, step, boxes.room * 0.27), j)
+                if (model, label) in means:
+                    _mean(panel, means[model, label], at + 0.42 * boxes.room)
     name, better = METRICS.get(scores[0].metric, (scores[0].metric, "higher"))
     panel.set_title(name + ARROWS[better])
-    panel.set_ylabel(scores[0].unit if scores[0].unit not in UNITLESS else "")
-    panel.set_xticks(range(len(labels)), labels)
-    panel.set_xlim(-0.6, len(labels) - 0.4)
-    panel.tick_params(axis="x", length=0)
-    if sum(len(label) for label in labels) > 30:
-        panel.tick_params(axis="x", labelrotation=30)
-        for tick in panel.get_xticklabels():
-            tick.set_horizontalalignment("right")
-            tick.set_rotation_mode("anchor")
-    if better == "higher":
-        panel.set_ylim(top=min(panel.get_ylim()[1], 1.02))
-    if better == "zero":
-        panel.axhline(0, color=FAINT, linewidth=0.8, zorder=0.5)
     without = sum(not math.isfinite(s.value) for s in scores)
-    if without:
-        panel.text(
-            1, 1.02, f"{without} without value", transform=panel.transAxes, ha="right", color=FAINT, size=6.5
+    unit = scores[0].unit if scores[0].unit not in UNITLESS else ""
+    panel.set_xlabel(", ".join(filter(None, [unit, f"{without} without value" if without else ""])))
+    panel.set_yticks(range(len(boxes.labels)), boxes.labels)
+    panel.set_ylim(len(boxes.labels) - 0.45, -0.55)
+    panel.tick_params(axis="y", length=0)
+    panel.grid(visible=False, axis="y")
+    panel.grid(visible=True, axis="x")
+    if better == "higher":
+        panel.set_xlim(right=min(panel.get_xlim()[1], 1.02))
+    if better == "zero":
+        panel.axvline(0, color=FAINT, linewidth=0.8, zorder=0.5)
+
+
+def _distribution(panel: Any, values: Array, at: float, boxes: Boxes, hue: str) -> None:
+    """One box, or one violin with its median and quartiles."""
+    if boxes.violin and len(values) >= FEWEST_FOR_VIOLIN and np.ptp(values) > 0:
+        parts = panel.violinplot(
+            values, [at], orientation="horizontal", widths=boxes.room * 0.8, showextrema=False
         )
-
-
-def _box(panel: Any, scores: Sequence[Score], at: float, room: float, step: float, hue: str) -> None:
-    """One box with its points."""
-    values = np.array([score.value for score in scores])
+        for body in parts["bodies"]:
+            body.set(facecolor=hue, edgecolor=hue, alpha=0.25, linewidth=0.8)
+        low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+        panel.hlines(at, low, high, color=hue, linewidth=2.4, zorder=2)
+        panel.vlines(middle, at - boxes.room * 0.3, at + boxes.room * 0.3, color=INK, linewidth=1.2, zorder=4)
+        return
+    line = {"color": hue, "linewidth": 1.0}
     panel.boxplot(
         values,
         positions=[at],
-        widths=room * 0.62,
+        widths=boxes.room * 0.62,
+        orientation="horizontal",
         showfliers=False,
         manage_ticks=False,
         medianprops={"color": INK, "linewidth": 1.2},
-        boxprops={"color": hue, "linewidth": 1.0},
-        whiskerprops={"color": hue, "linewidth": 1.0},
-        capprops={"color": hue, "linewidth": 1.0},
+        boxprops=line,
+        whiskerprops=line,
+        capprops=line,
     )
-    x = at + spread(values, step, room * 0.28)
+
+
+def _points(panel: Any, scores: Sequence[Score], places: Array, model: int) -> None:
+    """A point per case; what happened to the label decides its look."""
+    values = np.array([score.value for score in scores])
     states = np.array([score.status for score in scores])
     many = len(values) > MANY_POINTS
     for status in dict.fromkeys(states):
         which = states == status
-        look = {"color": hue, "linewidths": 0, "s": 11, "alpha": 0.65, "zorder": 3}
+        mark = MARKERS[model % len(MARKERS)]
+        how = {"color": colour(model), "linewidths": 0, "s": 11, "alpha": 0.65, "zorder": 3, "marker": mark}
         if status == "both_empty":
-            look = {"facecolors": "none", "edgecolors": FAINT, "linewidths": 0.8, "s": 13, "zorder": 2.9}
+            how = {"facecolors": "none", "edgecolors": FAINT, "linewidths": 0.8, "s": 13, "zorder": 2.9}
         elif status in MARKS:
-            look = {"color": INK, "linewidths": 1.1, "s": 20, "marker": MARKS[status], "zorder": 3.5}
-        panel.scatter(x[which], values[which], rasterized=many, **look)
+            how = {"color": INK, "linewidths": 1.1, "s": 20, "marker": MARKS[status], "zorder": 3.5}
+        panel.scatter(values[which], places[which], rasterized=many, **how)
 
 
 def _mean(panel: Any, summary: Summary, at: float) -> None:
-    """The mean and its interval beside a box."""
+    """The mean and its interval below a box."""
     if not math.isfinite(summary.mean):
         return
-    panel.vlines(at, summary.low, summary.high, color=INK, linewidth=1.2, zorder=4)
-    panel.scatter([at], [summary.mean], marker="D", s=14, color=INK, linewidths=0, zorder=5)
+    panel.hlines(at, summary.low, summary.high, color=INK, linewidth=1.2, zorder=4)
+    panel.scatter([summary.mean], [at], marker="D", s=14, color=INK, linewidths=0, zorder=5)
+
+
+def spread_of(scores: Sequence[Score], step: float, width: float) -> Array:
+    """Offsets of the points of these scores; see `spread`."""
+    return spread(np.array([score.value for score in scores]), step, width)
 
 
 def spread(values: Array, step: float, width: float) -> Array:
@@ -145,11 +184,13 @@ def _key(figure: Figure, scores: Sequence[Score], models: Sequence[str], interva
     """One legend below all panels."""
     marks: list[Any] = []
     if len(models) > 1:
-        marks += [
-            Line2D([], [], marker="s", linestyle="", color=colour(j), label=model)
-            for j, model in enumerate(models)
-        ]
-    marks.append(Line2D([], [], marker="o", markersize=4, linestyle="", color=FAINT, label="one case"))
+        for j, model in enumerate(models):
+            mark = MARKERS[j % len(MARKERS)]
+            marks.append(Line2D([], [], marker=mark, linestyle="", color=colour(j), label=model))
+    else:
+        marks.append(
+            Line2D([], [], marker="o", markersize=4, linestyle="", color=colour(0), label="one case")
+        )
     if intervals:
         marks.append(Line2D([], [], marker="D", markersize=4, color=INK, label="mean and its interval"))
     present = {score.status for score in scores if math.isfinite(score.value)}
@@ -158,7 +199,8 @@ def _key(figure: Figure, scores: Sequence[Score], models: Sequence[str], interva
         "false_alarm": {"marker": "^", "markersize": 5, "color": INK},
         "both_empty": {"marker": "o", "markersize": 4, "color": FAINT, "markerfacecolor": "none"},
     }
-    for status, look in looks.items():
+    for status, how in looks.items():
         if status in present:
-            marks.append(Line2D([], [], linestyle="", label=STATUSES[status], **look))
-    figure.legend(handles=marks, loc="outside lower center", ncols=min(len(marks), 6))
+            marks.append(Line2D([], [], linestyle="", label=STATUSES[status], **how))
+    across = max(1, int(figure.get_figwidth() / 1.3))
+    figure.legend(handles=marks, loc="outside lower center", ncols=min(len(marks), across))

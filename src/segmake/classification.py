@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from segmake.section import Section
 from segmake.training import LearnSettings
@@ -63,8 +63,8 @@ class SliceSettings(Section):
     def _what_is_named_is_there(self) -> Self:
         if self.source == "axial" and self.planes == "orthogonal":
             raise ValueError(
-                "slice.planes orthogonal are three slices through a place, but slice.source axial takes whole "
-                "slices; choose neighbours"
+                "slice.planes orthogonal are three slices through a place, but slice.source axial takes "
+                "whole slices; choose neighbours"
             )
         if len(set(self.classes)) < len(self.classes):
             raise ValueError(f"slice.classes {self.classes} name a class twice; name each once")
@@ -196,7 +196,22 @@ class ScoreJob(ScoreSettings):
 
     tables: list[Path]
     """Tables written by classify."""
+    lesions: Path | None = None
+    """Table of the true places (as `slice.lesions`): marks.csv, nodules.csv and scans.csv for `froc` too."""
+    phantoms: list[Path] = []
+    """Tables written by phantom, whose records know the true places, instead."""
     output: Path
     """Summary to write; predictions.tsv, curves.tsv, confusion.tsv and decision.json go beside it."""
     seed: NonNegativeInt = 0
     """Seed of the bootstrap."""
+
+
+class DelongJob(Section):
+    """Compare the areas under the ROC curves of classifiers on the same cases (DeLong's test)."""
+
+    predictions: list[Path]
+    """score/<classifier>/predictions.tsv of each classifier: two at least, called as their folders."""
+    output: Path
+    """Comparison of every pair to write."""
+    confidence: PositiveFloat = Field(0.95, lt=1)
+    """Coverage of the intervals, and 1 - the level of the tests."""

@@ -68,11 +68,15 @@ class Segmake(BaseSettings):
     evaluate: CliSubCommand[jobs.EvaluateJob] = _described(jobs.EvaluateJob)
     summarize: CliSubCommand[jobs.SummarizeJob] = _described(jobs.SummarizeJob)
     compare: CliSubCommand[jobs.CompareJob] = _described(jobs.CompareJob)
+    slice: CliSubCommand[jobs.SliceJob] = _described(jobs.SliceJob)
+    divide: CliSubCommand[jobs.DivideJob] = _described(jobs.DivideJob)
     froc: CliSubCommand[jobs.FrocJob] = _described(jobs.FrocJob)
     examples: CliSubCommand[jobs.ExamplesJob] = _described(jobs.ExamplesJob)
     figures: CliSubCommand[jobs.FiguresJob] = _described(jobs.FiguresJob)
     report: CliSubCommand[jobs.ReportJob] = _described(jobs.ReportJob)
     verify: CliSubCommand[jobs.VerifyJob] = _described(jobs.VerifyJob)
+    explain: CliSubCommand[jobs.ExplainJob] = _described(jobs.ExplainJob)
+    diff: CliSubCommand[jobs.DiffJob] = _described(jobs.DiffJob)
     log: Path | None = None
     """Write every message to this file; standard error then shows only problems (and a bar on a terminal)."""
     debug: bool = False

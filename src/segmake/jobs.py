@@ -17,6 +17,7 @@ from segmake.auditing import DescribeJob as DescribeJob
 from segmake.auditing import DiffJob as DiffJob
 from segmake.auditing import ExplainJob as ExplainJob
 from segmake.auditing import VerifyJob as VerifyJob
+from segmake.classification import DivideJob as DivideJob
 from segmake.drawing import ExamplesJob as ExamplesJob
 from segmake.drawing import FiguresJob as FiguresJob
 from segmake.external import ExternalJob as ExternalJob
@@ -24,7 +25,6 @@ from segmake.postprocessing import PostprocessJob as PostprocessJob
 from segmake.postprocessing import TuneJob as TuneJob
 from segmake.prediction import ExportJob as ExportJob  # beside the settings of predict
 from segmake.prediction import PredictJob as PredictJob
-from segmake.classification import DivideJob as DivideJob
 from segmake.section import Section
 from segmake.settings import (
     ConvertSettings,
@@ -65,8 +65,11 @@ class Sharded(Section):
 
     @model_validator(mode="after")
     def _shard_is_one_of_them(self) -> Self:
-        if self.shard >= self.shards:
-            raise ValueError(f"{self.shards} shards are numbered from 0, got shard {self.shard}; lower it")
+        if self.shard >= 2 * self.shards:
+            raise ValueError(
+                f"{self.shards} shards are numbered from 0, and as many after them hold new cases, got shard "
+                f"{self.shard}; lower it"
+            )
         return self
 
 

@@ -35,6 +35,8 @@ class Patch:
     diameter_mm: float | None
     dhash: str
     path: Path
+    pixels: str = ""
+    """Beginning of the SHA-256 of its pixels; empty where it shows nothing."""
 
     @property
     def classes(self) -> list[str]:
@@ -89,4 +91,5 @@ def _patch(row: Row, path: Path, index: int, patch: dict[str, Any]) -> Patch:
         diameter_mm=diameter,
         dhash=patch.get("dhash", ""),
         path=path,
+        pixels=patch.get("pixels", ""),
     )

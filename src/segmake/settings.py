@@ -34,9 +34,9 @@ from segmake.training import Axis as Axis
 from segmake.training import TrainSettings as TrainSettings
 
 Modality = Literal["ct", "mr", "pet", "xray", "other"]
-Layout = Literal[
-    "msd", "nnunet", "brats", "pairs", "luna16", "lidc", "bids", "dicom", "imagefolder", "inbreast"
-]
+Pictures = Literal["imagefolder", "inbreast", "listed", "npz"]
+"""Folder layouts of 2D images."""
+Layout = Literal["msd", "nnunet", "brats", "pairs", "luna16", "lidc", "bids", "dicom"] | Pictures
 """Folder layouts that `segmake index` knows."""
 OnError = Literal["stop", "exclude"]
 Order = Annotated[
@@ -50,7 +50,7 @@ class DataSettings(Section):
 
     cases: Path | None = None
     """Case sheet (TSV). Give either this or `layout`."""
-    layout: Literal["msd", "nnunet", "brats", "pairs", "bids", "phantom"] | None = None
+    layout: Literal["msd", "nnunet", "brats", "pairs", "bids", "phantom"] | Pictures | None = None
     """Folder layout to index in place instead of a sheet (the others: `segmake index` writes a sheet)."""
     root: Path | None = None
     """Folder that `layout` indexes."""

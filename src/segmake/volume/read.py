@@ -21,6 +21,8 @@ DICOM = (".dcm", ".dicom", ".ima")
 def read_volume(path: Path) -> Volume:
     """Read a NIfTI, MetaImage, NRRD or DICOM file, a folder with one DICOM series, or FOLDER#UID.
 
+    Images of one slice: PNG, JPEG, TIFF, or one of a NumPy archive as FILE.npz#ARRAY[INDEX].
+
     The volume comes in its own orientation.
 
     Raises:
@@ -45,6 +47,10 @@ def read_scan(path: Path, tilt: Literal["correct", "stop"] = "correct") -> Scan:
 
 def _read(path: Path, tilt: Literal["correct", "stop"]) -> Scan:
     name = path.name.lower()
+    if ".npz#" in name:
+        from segmake.volume.npz import read_npz
+
+        return read_npz(path)
     if is_dicom(path):
         from segmake.volume.dicom import read_dicom  # pydicom costs start-up time, few jobs need it
 

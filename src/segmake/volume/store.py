@@ -34,6 +34,22 @@ def save_array(path: Path, data: Array) -> None:
     )
 
 
+def save_patches(path: Path, patches: Array) -> None:
+    """Write 2D patches [N, C, rows, columns] as one compressed file, each a chunk of its own.
+
+    ZSTD: patches are read whole and are often smooth, for they were enlarged.
+    """
+    one = (1, *patches.shape[1:])
+    blosc2.asarray(
+        np.ascontiguousarray(patches),
+        urlpath=str(path),
+        mode="w",
+        chunks=one,
+        blocks=one,
+        cparams={"codec": blosc2.Codec.ZSTD, "clevel": 3, "nthreads": 1},
+    )
+
+
 def open_array(path: Path, threads: int = 1) -> Any:
     """Open an array for reading; slicing it (`array[:, 0:32, 0:32, 0:32]`) returns a NumPy array."""
     try:

@@ -19,9 +19,11 @@ from segmake.dataset.layouts.found import Dataset, some
 from segmake.dataset.layouts.imagefolder import index_imagefolder
 from segmake.dataset.layouts.inbreast import index_inbreast
 from segmake.dataset.layouts.lidc import index_lidc
+from segmake.dataset.layouts.listed import index_listed
 from segmake.dataset.layouts.luna16 import index_luna16
 from segmake.dataset.layouts.msd import index_msd
 from segmake.dataset.layouts.nnunet import index_nnunet
+from segmake.dataset.layouts.npz import index_npz
 from segmake.dataset.layouts.pairs import index_pairs
 from segmake.dataset.sheet import Case, check_channels, unfit, wrong_name
 from segmake.errors import InputError
@@ -39,6 +41,8 @@ LAYOUTS: dict[str, Callable[[Path], Dataset]] = {
     "dicom": index_dicom,
     "imagefolder": index_imagefolder,
     "inbreast": index_inbreast,
+    "listed": index_listed,
+    "npz": index_npz,
 }
 SEGMENTATION = ("msd", "nnunet", "brats", "pairs", "bids", "dicom")
 """Layouts whose cases have label maps: a case without one is there to be predicted."""

@@ -1,4 +1,4 @@
-"""How two runs differ: settings, data, versions, plan and models, scores, figures. Either may be unfinished."""
+"""How two runs differ: settings, data, versions, plan, models, scores, figures. Either may be unfinished."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DIGITS = 4
 
 @dataclass(frozen=True)
 class Chapter:
-    """Differences of one kind; nothing in `lines` where both are the same. missing: what cannot be compared."""
+    """Differences of one kind; no lines where both are the same. missing: what cannot be compared."""
 
     title: str
     lines: list[Cells]

@@ -1,4 +1,4 @@
-"""Where a file comes from: the job that made it, what that read, who made that, and whether all is still so."""
+"""Where a file comes from: the job that made it, what that read, who made that, and whether it changed."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class Source:
     path: Path
     state: State
     made: Made | None
+    base: Path
+    """Folder that its path is told from."""
     sources: list[Source] = field(default_factory=list)
     again: bool = False
     """It stands elsewhere in the tree, where its sources are shown."""
@@ -34,7 +36,7 @@ class Source:
     @property
     def shown(self) -> str:
         """Its path as people know it."""
-        return self.made.shown(self.path) if self.made else str(self.path)
+        return str(self.path.relative_to(self.base) if self.path.is_relative_to(self.base) else self.path)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def tell_story(path: Path, depth: int, settings: Settings | None = None) -> Stor
         what = "a manifest or record" if path.exists() else "it, and it is not there"
         raise InputError(f"nothing is recorded of {path}: no job's manifest names {what}; give a result")
     tracer = _Tracer(depth)
-    source = Source(path, tracer.own_state(path, made, case), made)
+    base = made.base if made else path.parent
+    source = Source(path, tracer.own_state(path, made, case), made, base)
     source.sources = tracer.sources(made, 1) if made else []
     reasons = _reasons(source, settings)
     return Story(source, case, reasons, _versions(made))
@@ -85,7 +88,7 @@ class _Tracer:
             return []
         found = []
         for path, digest in made.inputs.items():
-            source = Source(path, self.state(path, digest), self.maker(path))
+            source = Source(path, self.state(path, digest), self.maker(path), made.base)
             if source.made is not None:
                 source.again = source.made.path in self.shown
                 if not source.again:
@@ -156,16 +159,18 @@ def _own_reasons(step: Source, settings: Settings | None) -> list[str]:
 
 
 def _versions(made: Made | None) -> dict[str, tuple[str, str]]:
-    """Versions that are not what they were."""
+    """Versions that were recorded and are not the same now."""
     if made is None:
         return {}
-    then = {"commit": made.manifest.get("commit", ""), **made.manifest.get("packages", {})}
+    then = recorded_versions(made)
     now = {"commit": source_commit(), **package_versions()}
-    return {
-        name: (str(then.get(name, "")), str(now.get(name, "")))
-        for name in dict.fromkeys([*then, *now])
-        if then.get(name, "") != now.get(name, "") and name in then
-    }
+    return {name: (was, now.get(name, "")) for name, was in then.items() if was != now.get(name, "")}
+
+
+def recorded_versions(made: Made) -> dict[str, str]:
+    """Versions of packages and, where the sources are a checkout, its commit."""
+    commit = str(made.manifest.get("commit", ""))
+    return ({"commit": commit} if commit else {}) | dict(made.manifest.get("packages", {}))
 
 
 def plain(value: Any) -> str:

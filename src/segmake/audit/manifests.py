@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -64,10 +64,6 @@ class Made:
         given: dict[str, Any] = self.manifest.get("settings", {})
         files = _path_fields(self.stage)
         return {name: value for name, value in given.items() if name not in files | MACHINE}
-
-    def shown(self, path: Path) -> str:
-        """A path as people know it: from the folder that the job was started in."""
-        return str(path.relative_to(self.base)) if path.is_relative_to(self.base) else str(path)
 
 
 @dataclass(frozen=True)
@@ -145,8 +141,3 @@ def _names_files(annotation: Any) -> bool:
 def _plain(path: Path) -> Path:
     """A path without `..` (links are left as they are)."""
     return Path(os.path.normpath(path))
-
-
-def by_output(made: Iterable[Made]) -> dict[Path, Made]:
-    """The job that made each file."""
-    return {path: job for job in made for path in job.outputs}

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from segmake import jobs
-from segmake.audit.lineage import Source, Story, plain
+from segmake.audit.lineage import Source, Story, plain, recorded_versions
 from segmake.audit.manifests import Made
 
 WORDS = {"same": "as then", "changed": "CHANGED", "missing": "MISSING", "unrecorded": "not recorded"}
@@ -19,6 +19,8 @@ OWN = {
     "missing": "MISSING",
     "unrecorded": "there, its content was not recorded",
 }
+COMMIT = 12
+"""Digits of a commit that are shown."""
 MARGIN = 12
 """Width of the names of what is told."""
 
@@ -45,7 +47,7 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
     """Name and text of what is known of a file."""
     made, case = story.source.made, story.case
     if case is not None:
-        table = f" (a row of {made.shown(case.table)})" if made and case.table else ""
+        table = f" (a row of {case.table.relative_to(story.source.base)})" if made and case.table else ""
         yield "case", f"{case.record['case']}{table}, {case.record['seconds']:g} s"
     if made is not None:
         stated = made.manifest
@@ -90,13 +92,19 @@ def _settings(made: Made) -> str:
 
 def _versions(story: Story, made: Made) -> str:
     """Versions that have changed since, and how many have not."""
-    known = {"commit": made.manifest.get("commit", ""), **made.manifest.get("packages", {})}
-    changed = [f"{name} {then or 'none'} -> {now or 'none'}" for name, (then, now) in story.versions.items()]
-    same = len([name for name in known if name not in story.versions])
+    known = recorded_versions(made)
+    changed = [f"{name} {_short(then)} -> {_short(now)}" for name, (then, now) in story.versions.items()]
+    same = len(known) - len(changed)
     head = f"segmake {known.get('segmake', 'unknown')}"
     if not changed:
         return f"{head}; all {same} that are recorded are the same now"
     return f"{head}; since then {', '.join(changed)}; {same} as then (versions alone make nothing run again)"
+
+
+def _short(version: str) -> str:
+    """A version; of a commit as many digits as tell it apart."""
+    digest, dash, mark = version.partition("-")
+    return f"{digest[:COMMIT]}{dash}{mark}" if len(digest) > 2 * COMMIT else version or "none"
 
 
 def _tree(sources: Sequence[Source], stem: str) -> Iterator[tuple[str, str, str]]:
@@ -113,15 +121,23 @@ def _tree(sources: Sequence[Source], stem: str) -> Iterator[tuple[str, str, str]
         by = first.made.stage if first.made else "from outside"
         above = ", see above" if first.again and first.made else ""
         yield f"{stem}{'└─' if last else '├─'} {name}", state, by + above
-        below = [other for source in group for other in source.sources]
-        yield from _tree(sorted(below, key=lambda source: source.path), stem + ("   " if last else "│  "))
+        yield from _tree(_below(group), stem + ("   " if last else "│  "))
+
+
+def _below(group: Sequence[Source]) -> list[Source]:
+    """What the files of a group were made from, each once, where its own sources are shown if anywhere."""
+    found: dict[Path, Source] = {}
+    for source in (other for each in group for other in each.sources):
+        if source.path not in found or (found[source.path].again and not source.again):
+            found[source.path] = source
+    return sorted(found.values(), key=lambda source: source.path)
 
 
 def _kind(source: Source) -> tuple[Path, str, str, bool]:
     """Files that are told in one line: shards of a stage, folds of a model."""
     stage = source.made.stage if source.made else ""
     shards = source.path.name.startswith("shard-")
-    return source.path.parent, stage, "shards" if shards else source.path.name, bool(source.again)
+    return source.path.parent, stage, "shards" if shards else source.path.name, source.again
 
 
 def _aligned(lines: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -28,6 +28,7 @@ include: "workflow/rules/predict.smk"
 include: "workflow/rules/external.smk"
 include: "workflow/rules/postprocess.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/slice.smk"
 include: "workflow/rules/report.smk"
 
 

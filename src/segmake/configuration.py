@@ -16,12 +16,14 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from segmake.classification import FitSettings
 from segmake.errors import ConfigError
 from segmake.external import KEYS as EXTERNAL_KEYS
 from segmake.external import ExternalSettings
 from segmake.settings import Settings, TrainSettings
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T", TrainSettings, FitSettings)
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 MUST = "it must be "
 BRANCH = re.compile(r"constrained-|literal\[")
@@ -62,21 +64,51 @@ def train_settings(settings: Settings, folds: int) -> dict[str, TrainSettings]:
     for name in settings.models:
         if is_external(settings, name):
             continue
-        model = model_settings(settings, name)
-        if "seed" not in model.model_fields_set:
-            model = model.model_copy(update={"seed": settings.seed})
-        if "folds" not in model.model_fields_set:
-            model = model.model_copy(update={"folds": list(range(folds))})
-        elif max(model.folds) >= folds:
-            raise ConfigError(
-                f"models.{name} trains folds {model.folds}, but the plan has {folds}, numbered 0 to "
-                f"{folds - 1}; change train.folds or plan.folds"
-            )
-        expanded = expand(name, model)
+        expanded = expand(
+            name, _of_experiment(model_settings(settings, name), settings, f"models.{name}", folds)
+        )
         if taken := sorted(found.keys() & expanded.keys()):
             raise ConfigError(f"two models would be called '{taken[0]}'; rename one of them in models")
         found |= expanded
     return found
+
+
+def fit_settings(settings: Settings, folds: int) -> dict[str, FitSettings]:
+    """Fit settings of every classifier, with the folds there are and the configuration's seed.
+
+    Raises:
+        ConfigError: a classifier names a fold that there is not, or two would have the same name.
+    """
+    found: dict[str, FitSettings] = {}
+    for name, own in settings.classifiers.items():
+        origin = f"classifiers.{name}"
+        if not MODEL_NAME.fullmatch(name):
+            raise ConfigError(f"a name is letters, digits and . _ -, got '{name}' in classifiers; rename it")
+        merged = settings.fit.model_dump(exclude_unset=True) | own
+        fit = _of_experiment(check(FitSettings, merged, origin), settings, origin, folds)
+        for seed in fit.seeds or [fit.seed]:
+            called = name if seed == fit.seed else f"{name}.seed-{seed}"
+            if called in found:
+                raise ConfigError(
+                    f"two classifiers would be called '{called}'; rename one, or list seeds once"
+                )
+            found[called] = fit.model_copy(update={"seed": seed, "seeds": []})
+    return found
+
+
+def _of_experiment(model: T, settings: Settings, origin: str, folds: int) -> T:
+    """Settings of a training with the configuration's seed and all folds, where it has none of its own."""
+    if "seed" not in model.model_fields_set:
+        model = model.model_copy(update={"seed": settings.seed})
+    if "folds" not in model.model_fields_set:
+        return model.model_copy(update={"folds": list(range(folds))})
+    if max(model.folds) >= folds:
+        section = "train" if isinstance(model, TrainSettings) else "fit"
+        raise ConfigError(
+            f"{origin} trains folds {model.folds}, but the plan has {folds}, numbered 0 to {folds - 1}; "
+            f"change {section}.folds or plan.folds"
+        )
+    return model
 
 
 def is_external(settings: Settings, model: str) -> bool:

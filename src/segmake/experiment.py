@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from segmake.configuration import external_settings, find, flags, load_settings, train_settings
-from segmake.dataset.folds import count_folds
+from segmake.classification import FitSettings
+from segmake.configuration import (
+    external_settings,
+    find,
+    fit_settings,
+    flags,
+    load_settings,
+    train_settings,
+)
+from segmake.dataset.folds import BY_SITE, count_folds
 from segmake.dataset.layouts import Dataset
 from segmake.dataset.load import load_dataset
 from segmake.dataset.privacy import check_place
-from segmake.dataset.sheet import Case, shard_name, shard_of
+from segmake.dataset.sheet import Case, on_disk, shard_name
+from segmake.errors import ConfigError
 from segmake.external import ExternalSettings
 from segmake.section import Section
 from segmake.settings import DataSettings, Settings, TrainSettings
@@ -35,6 +45,7 @@ class Experiment:
     models: Mapping[str, TrainSettings]
     shards: Mapping[str, Sequence[Case]]
     external: Mapping[str, ExternalSettings] = field(default_factory=dict)
+    classifiers: Mapping[str, FitSettings] = field(default_factory=dict)
 
     @classmethod
     def load(cls, config: Mapping[str, Any], folders: Sequence[Path], results: Path | None) -> Experiment:
@@ -53,6 +64,7 @@ class Experiment:
                 "data": _located(settings.data, folders, "cases", "root"),
                 "convert": _located(settings.convert, folders, "pseudonymise"),
                 "plan": _located(settings.plan, folders, "splits"),
+                "slice": _located(settings.slice, folders, "lesions"),
             }
         )
         key = settings.convert.pseudonymise
@@ -62,19 +74,30 @@ class Experiment:
         models = train_settings(settings, count_folds(settings.plan, dataset.cases))
         shards: dict[str, list[Case]] = {}
         for case in dataset.cases:
-            name = shard_name(shard_of(case.name, settings.shards), settings.shards)
+            name = shard_name(case.shard(settings.shards), settings.shards)
             shards.setdefault(name, []).append(case)
         found = {name: _located(model, folders, "replay", "init_from") for name, model in models.items()}
         others = {
             name: _located(model, folders, "external", "nnunet")
             for name, model in external_settings(settings).items()
         }
-        return cls(settings, dataset, found, dict(sorted(shards.items())), others)
+        classifiers = {}
+        if settings.classifiers:
+            _check_slicing(settings, [*models, *others])
+            fits = fit_settings(settings, count_folds(settings.plan, dataset.cases))
+            classifiers = {name: _located(fit, folders, "replay", "init_from") for name, fit in fits.items()}
+        return cls(settings, dataset, found, dict(sorted(shards.items())), others, classifiers)
 
     @property
     def names(self) -> list[str]:
         """All models that are scored and compared, the trained ones first."""
         return [*self.models, *self.external]
+
+    @property
+    def known(self) -> list[str]:
+        """Shards of cases that are learned from or scored; new cases have others."""
+        number = self.settings.shards
+        return [shard for shard in self.shards if int(shard) < number] or list(self.shards)
 
     @property
     def data(self) -> DataSettings:
@@ -93,11 +116,37 @@ class Experiment:
         lines = []
         for case in self.shards[shard]:
             lines.append(repr(case))
-            if self.data.layout != "phantom":
-                for path in case.sources():
-                    status = path.stat() if path.exists() else None
-                    lines.append(f"{status.st_size} {status.st_mtime_ns}" if status else "missing")
+            if self.settings.data.layout != "phantom":
+                lines += map(_stamp, case.paths())
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    @property
+    def sliced_model(self) -> str:
+        """The model whose predictions are cut into patches."""
+        return self.settings.slice.model or self.names[0]
+
+    def slice_flags(self, shard: str, files: Mapping[str, str]) -> list[str]:
+        """Where a slice job finds its cases: the user's own images, or tables of earlier stages."""
+        if self.settings.slice.source == "images":
+            key = self.settings.convert.pseudonymise
+            return self.data_flags(shard) + (["--pseudonymise", str(key)] if key else [])
+        words = [word for name, path in files.items() for word in (f"--{name}", path)]
+        return words + flags(self.data, leave_out=("cases", "layout", "root", "label_map", "regions"))
+
+    def slice_digest(self, shard: str) -> str:
+        """Changes when the images of a shard do, or the table of places."""
+        slicing = self.settings.slice
+        images = self.source_digest(shard) if slicing.source == "images" else ""
+        return images + (hash_path(slicing.lesions)[:16] if slicing.lesions else "")
+
+    def divide_flags(self, planned: bool) -> list[str]:
+        """Where the folds of the patches come from: the plan, the user's own, or how many to make."""
+        plan = self.settings.plan
+        if planned:
+            return ["--plan", "plan/plan.json"]
+        if plan.splits is not None:
+            return ["--splits", str(plan.splits)]
+        return ["--folds", str(plan.folds)]
 
     def sheet_columns(self) -> list[str]:
         """The case sheet, where it has columns that subgroups are made of (pseudonymised cases keep none)."""
@@ -129,6 +178,34 @@ class Experiment:
         """A network outside of MONAI may be imported where the configuration names it."""
         network = self.models[model].network
         return ["--trust", network] if "." in network else []
+
+
+def _check_slicing(settings: Settings, models: Sequence[str]) -> None:
+    """Raise a ConfigError when the patches would be made of what is not there."""
+    slicing = settings.slice
+    if slicing.source == "images" and (models or settings.data.layout == "phantom"):
+        raise ConfigError(
+            "slice.source images are 2D images of their own, without a 3D branch; set models: {}, or slice "
+            "volumes with another slice.source"
+        )
+    if slicing.source == "prediction" and (not models or slicing.model not in ("", *models)):
+        raise ConfigError(
+            f"slice.source prediction needs one of models as slice.model, got '{slicing.model}' and "
+            f"{', '.join(models) or 'no models'}; name one"
+        )
+    if not models and settings.plan.folds == BY_SITE:
+        raise ConfigError(f"plan.folds {BY_SITE} needs the 3D branch; give a number of folds, or plan.splits")
+
+
+def _stamp(path: Path) -> str:
+    """Size and time of the file or folder behind a path, by one question to the disk where it is there."""
+    with suppress(OSError):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            status = on_disk(path).stat()
+        return f"{status.st_size} {status.st_mtime_ns}"
+    return "missing"
 
 
 def _located(section: S, folders: Sequence[Path], *names: str) -> S:

@@ -3,6 +3,7 @@
 Parsed again in every cluster job: nothing heavy is imported here.
 """
 
+import gc
 import json
 import os
 import sys
@@ -26,6 +27,7 @@ os.environ.update(
     SEGMAKE_CHECKOUT=str(workflow.basedir),  # for workflow/envs/segmake.post-deploy.sh
 )
 
+gc.disable()  # of 100,000 cases, looking for cycles among them would take as long as reading them
 try:
     EXPERIMENT = Experiment.load(
         config, FOLDERS, workflow.overwrite_workdir and Path(workflow.overwrite_workdir)
@@ -33,6 +35,8 @@ try:
 except SegmakeError as error:
     print(f"segmake: {error}", file=sys.stderr)
     sys.exit(2)
+gc.freeze()
+gc.enable()
 
 SETTINGS = EXPERIMENT.settings
 CONVERT = SETTINGS.convert
@@ -40,6 +44,9 @@ PLAN = SETTINGS.plan
 MODELS = EXPERIMENT.names
 TRAINED = EXPERIMENT.models
 SHARDS = list(EXPERIMENT.shards)
+KNOWN = EXPERIMENT.known
+SLICE = SETTINGS.slice
+CLASSIFIERS = EXPERIMENT.classifiers
 BATCH = ["--on_error", SETTINGS.on_error] if SETTINGS.on_error != "stop" else []
 COMPARED = len(MODELS) > 1
 REPLICATES = replicates(TRAINED)
@@ -47,15 +54,16 @@ SEED = ["--seed", str(SETTINGS.seed)] if SETTINGS.seed else []
 MEANING = flags(EXPERIMENT.data, leave_out=("cases", "layout", "root", "label_map"))
 
 
-wildcard_constraints:
-    shard="|".join(SHARDS),
-    model="|".join(MODELS),
-    fold=r"\d+",
-
-
 def one_of(names):
     """Regular expression of these names; of none it fits nothing."""
     return "|".join(names) or "(?!)"
+
+
+wildcard_constraints:
+    shard="|".join(SHARDS),
+    model=one_of(MODELS),
+    classifier=one_of(CLASSIFIERS),
+    fold=r"\d+",
 
 
 def phantom_table(wildcards):
@@ -93,9 +101,9 @@ def trust(wildcards):
     return EXPERIMENT.trust(wildcards.model)
 
 
-def per_shard(pattern):
+def per_shard(pattern, shards=SHARDS):
     """One file per shard; other wildcards stay."""
-    return [pattern.replace("{shard}", shard) for shard in SHARDS]
+    return [pattern.replace("{shard}", shard) for shard in shards]
 
 
 def mem_mb(base):

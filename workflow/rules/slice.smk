@@ -1,0 +1,71 @@
+"""slice, divide: take volumes and places in them, or 2D images; make patches with class and patient, and their
+folds. The folds are those of the plan where there is a 3D branch."""
+
+
+def slice_input(wildcards):
+    """What the patches of a shard are cut from: nothing of ours where they are images of the user."""
+    if SLICE.source == "images":
+        return {}
+    files = {"table": f"convert/shard-{wildcards.shard}.tsv"}
+    if SLICE.source == "prediction":
+        files["predictions"] = f"{LABELLED}/{EXPERIMENT.sliced_model}/shard-{wildcards.shard}.tsv"
+    if SETTINGS.data.layout == "phantom" and SETTINGS.phantom.kind == "luna" and SLICE.lesions is None:
+        files["phantoms"] = f"phantom/shard-{wildcards.shard}.tsv"
+    return files
+
+
+rule slice:
+    """Cut the patches of one shard."""
+    input:
+        unpack(slice_input),
+    output:
+        table="slice/shard-{shard}.tsv",
+    log:
+        "logs/slice/shard-{shard}.log",
+    benchmark:
+        "benchmarks/slice/shard-{shard}.tsv"
+    conda:
+        "../envs/segmake.yaml"
+    threads: 4
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=120,
+    params:
+        data=lambda wildcards, input: EXPERIMENT.slice_flags(wildcards.shard, dict(input.items())),
+        settings=flags(SLICE, leave_out=("model",)) + BATCH,
+        digest=lambda wildcards: EXPERIMENT.slice_digest(wildcards.shard),
+    shell:
+        "segmake --log {log:q} slice --output {output.table:q} --threads {threads} "
+        "{params.data:q} {params.settings:q}"
+
+
+rule divide:
+    """Give every case a fold, and look for what would make the scores too good."""
+    input:
+        tables=per_shard("slice/shard-{shard}.tsv", KNOWN),
+        plan=["plan/plan.json"] if MODELS else [],
+    output:
+        folds="divide/folds.tsv",
+        guards=report(
+            "divide/guards.tsv",
+            caption="../report/guards.rst",
+            category="Quality",
+            labels={"table": "honesty guards"},
+        ),
+    log:
+        "logs/divide/divide.log",
+    benchmark:
+        "benchmarks/divide/divide.tsv"
+    conda:
+        "../envs/segmake.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=60,
+    params:
+        folds=lambda wildcards, input: EXPERIMENT.divide_flags(bool(input.plan)),
+        settings=flags(SETTINGS.divide) + SEED,
+        digest=hash_path(PLAN.splits)[:16] if PLAN.splits else "",
+    shell:
+        "segmake --log {log:q} divide --tables {input.tables:q} --output {output.folds:q} "
+        "--guards {output.guards:q} {params.folds:q} {params.settings:q}"

@@ -65,8 +65,8 @@ FLAGS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "unknown policy": (("--tilt", "fix"), ("tilt is 'fix'", "'correct' or 'stop'", "; correct it")),
     "negative shard": (("--shard", "-1"), ("shard is '-1'", "; correct it")),
     "shard beyond the last": (
-        ("--shard", "2", "--shards", "2"),
-        ("2 shards are numbered from 0, got shard 2;",),
+        ("--shard", "4", "--shards", "2"),
+        ("2 shards are numbered from 0, and as many after them hold new cases, got shard 4; lower it",),
     ),
     "no threads": (("--threads", "0"), ("threads is '0'", "; correct it")),
     "dates without a key": (("--dates", "shift"), ("dates: shift needs the key file", "; give one")),

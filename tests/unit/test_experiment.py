@@ -43,6 +43,23 @@ def test_every_case_is_in_one_shard(folder):
     assert set(found.shards) <= {"00", "01", "02"}
 
 
+def test_shards_of_new_cases_stand_apart(folder):
+    before = load(folder, shards=2)
+    rows = [f"n{number}\tnew\tn{number}_ct.nii" for number in range(6)]
+    known = [f"{name}\ttrain\t{name}_ct.nii\t{name}_seg.nii" for name in CASES]
+    (folder / "cases.tsv").write_text("\n".join(["case\tsplit\tct\tlabel", *known, *rows]) + "\n")
+    after = load(folder, shards=2)
+    assert before.known == list(before.shards) == after.known
+    assert set(after.shards) - set(after.known) == {"02", "03"}
+    assert {case.name for case in after.shards["02"] + after.shards["03"]} == {f"n{n}" for n in range(6)}
+    assert after.data_flags("03")[-4:] == ["--shard", "3", "--shards", "2"]
+
+
+def test_without_known_cases_all_shards_are_asked(folder):
+    (folder / "cases.tsv").write_text("case\tsplit\tct\na\tnew\ta_ct.nii\n")
+    assert load(folder, shards=1).known == ["01"]
+
+
 def test_folds_are_counted_in_the_cases(folder):
     assert load(folder, plan={"folds": "leave-one-site-out"}).models["unet"].folds == [0, 1]
     with pytest.raises(ConfigError, match="trains folds"):
@@ -68,6 +85,7 @@ def test_the_digest_changes_with_rows_and_with_files_of_its_shard_alone(folder):
     assert load(folder, shards=1).source_digest("00") == before
     os.utime(folder / "b_seg.nii", ns=(1, 1))
     touched = load(folder, shards=1).source_digest("00")
+    assert load(folder, shards=1).source_digest("00") == touched
     (folder / "b_seg.nii").unlink()
     missing = load(folder, shards=1).source_digest("00")
     sheet = folder / "cases.tsv"

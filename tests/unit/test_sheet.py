@@ -184,6 +184,17 @@ def test_shards_are_stable() -> None:
     assert [shard_of(f"case-{number}", 4) for number in range(8)] == [3, 2, 3, 3, 3, 0, 1, 2]
 
 
+def test_new_cases_have_shards_of_their_own(tmp_path: Path) -> None:
+    scan = tmp_path / "scan.nii.gz"
+    known = [Case(f"case-{n}", {"t1": scan}, split=split) for split in ("train", "test") for n in range(8)]
+    new = [Case(f"case-{n}", {"t1": scan}, split="new") for n in range(8)]
+    judged = [Case(f"case-{n}", {"t1": scan}, scan, split="new") for n in range(8)]
+    assert [case.shard(4) for case in known] == [3, 2, 3, 3, 3, 0, 1, 2] * 2
+    assert [case.shard(4) for case in new] == [7, 6, 7, 7, 7, 4, 5, 6]
+    assert [case.shard(4) for case in judged] == [3, 2, 3, 3, 3, 0, 1, 2]  # their truth is scored
+    assert [case.is_new() for case in (known[0], new[0], judged[0])] == [False, True, False]
+
+
 def test_shards_are_about_equal() -> None:
     count = [0] * 8
     for number in range(4000):

@@ -33,9 +33,9 @@ rule evaluate:
 rule summarize:
     """Gather the scores of all shards and state means with confidence intervals, of subgroups too."""
     input:
-        tables=per_shard("evaluate/{model}/shard-{shard}.tsv"),
-        cases=per_shard("convert/shard-{shard}.tsv"),
-        predictions=per_shard(f"{LABELLED}/{{model}}/shard-{{shard}}.tsv"),
+        tables=per_shard("evaluate/{model}/shard-{shard}.tsv", KNOWN),
+        cases=per_shard("convert/shard-{shard}.tsv", KNOWN),
+        predictions=per_shard(f"{LABELLED}/{{model}}/shard-{{shard}}.tsv", KNOWN),
         sheet=EXPERIMENT.sheet_columns(),
     output:
         metrics=report(
@@ -79,7 +79,7 @@ rule compare:
     """Test every pair of models on the cases they share, and rank all of them."""
     input:
         metrics=expand("evaluate/{model}/metrics.tsv", model=MODELS),
-        tables=expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
+        tables=expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=KNOWN),
     output:
         comparison=report(
             "evaluate/comparison.tsv",

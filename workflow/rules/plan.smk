@@ -6,7 +6,7 @@ from segmake.tables import hash_path
 rule plan:
     """Choose how to prepare the cases and how to train, with a reason for each choice."""
     input:
-        tables=per_shard("convert/shard-{shard}.tsv"),
+        tables=per_shard("convert/shard-{shard}.tsv", KNOWN),
     output:
         plan="plan/plan.json",
     log:

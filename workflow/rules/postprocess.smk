@@ -9,8 +9,8 @@ LABELLED = "postprocess" if SETTINGS.postprocess.candidates else "predict"
 rule tune:
     """Choose the post-processing that helps on the out-of-fold label maps of all shards."""
     input:
-        tables=per_shard("convert/shard-{shard}.tsv"),
-        predictions=per_shard("predict/{model}/shard-{shard}.tsv"),
+        tables=per_shard("convert/shard-{shard}.tsv", KNOWN),
+        predictions=per_shard("predict/{model}/shard-{shard}.tsv", KNOWN),
         plan="plan/plan.json",
     output:
         recipe="postprocess/{model}/recipe.json",

@@ -15,8 +15,8 @@ rule report:
         history=[
             f"train/{model}/fold-{fold}/history.csv" for model in TRAINED for fold in TRAINED[model].folds
         ],
-        tables=per_shard("resample/shard-{shard}.tsv")
-        + expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
+        tables=per_shard("resample/shard-{shard}.tsv", KNOWN)
+        + expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=KNOWN),
     output:
         page=report("report/index.html", caption="../report/page.rst", category="Report"),
         quality=report("report/quality.html", caption="../report/quality.rst", category="Report"),

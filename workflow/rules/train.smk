@@ -8,7 +8,7 @@ those of a killed job, and the job must go on where it was.
 rule train:
     """Train one network on one fold."""
     input:
-        tables=per_shard("resample/shard-{shard}.tsv"),
+        tables=per_shard("resample/shard-{shard}.tsv", KNOWN),
         plan="plan/plan.json",
     output:
         model="train/{model}/fold-{fold}/model.pt",

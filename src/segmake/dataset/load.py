@@ -121,7 +121,7 @@ def _with_channels(case: Case, channels: list[str], named: bool) -> Case:
     Where the layout names no channels, its one file per case holds all of them. A case with a problem keeps
     what it has: nobody reads it.
     """
-    if case.problem:
+    if case.problem or list(case.channels) == channels:
         return case
     if not named and len(case.channels) == 1:
         return replace(case, channels=dict.fromkeys(channels, next(iter(case.channels.values()))))

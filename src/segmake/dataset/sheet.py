@@ -22,7 +22,7 @@ LONGEST_NAME = 120  # file systems stop at 255 bytes, and endings are added
 UNFIT = re.compile(r"[\t\r\n\x00\ud800-\udfff]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Case:
     """One row of the sheet; a channel is a file or a DICOM folder."""
 
@@ -38,6 +38,17 @@ class Case:
     """Why a case that a layout found cannot take part: convert leaves it out with this sentence."""
     private: tuple[str, ...] = ()
     """What no message about a pseudonymised case may hold: its name, and those of its files and folders."""
+
+    def is_new(self) -> bool:
+        """Whether this case is there to be predicted: nothing is learned from it, no score needs it."""
+        return self.split == "new" and self.label is None
+
+    def shard(self, shards: int) -> int:
+        """Number of its shard: below `shards`, and below twice as many for a new case.
+
+        New cases have shards of their own, so that a hundred more touch nothing that was learned.
+        """
+        return shard_of(self.name, shards) + shards * self.is_new()
 
     def paths(self) -> list[Path]:
         """Channels and label as the sheet names them."""

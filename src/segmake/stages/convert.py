@@ -13,7 +13,7 @@ from typing import Any
 
 from segmake.dataset.load import load_dataset
 from segmake.dataset.privacy import check_place, clean_tags, read_key, shift_days
-from segmake.dataset.sheet import Case, shard_of
+from segmake.dataset.sheet import Case
 from segmake.dataset.veil import veil_of
 from segmake.errors import CaseExcluded
 from segmake.figures.thumbnail import thumbnail
@@ -33,7 +33,7 @@ def run(job: ConvertJob) -> None:
         check_place(job.pseudonymise, job.output.parent)
     dataset = load_dataset(job, PhantomSettings(), job.pseudonymise)
     job = job.model_copy(update={"channels": dataset.channels, "labels": dataset.labels})
-    cases = [case for case in dataset.cases if shard_of(case.name, job.shards) == job.shard]
+    cases = [case for case in dataset.cases if case.shard(job.shards) == job.shard]
     shard = Shard("convert", VERSION, job.output, _settings(job), job.threads, job.on_error)
     shard.run([_item(case, job) for case in cases], functools.partial(_convert, job=job))
 

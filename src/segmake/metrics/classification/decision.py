@@ -52,10 +52,18 @@ class Rule:
             "patients": self.patients,
         }
 
-    def decide(self, level: Level) -> Flags:
-        """Which classes each unit is called [units, classes]."""
-        cut = self.thresholds.get(level.name, np.full(len(level.task.classes), HALF))
-        return decide(level.task, level.probability, cut)
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> Rule:
+        """The rule that a file holds; KeyError, TypeError or ValueError where it is none."""
+        levels = told["levels"]
+        thresholds = {name: np.array(each["threshold"], dtype=np.float64) for name, each in levels.items()}
+        chosen = {name: each["chosen"] for name, each in levels.items()}
+        temperature = np.array(told["temperature"], dtype=np.float64)
+        return cls(temperature, thresholds, chosen, told["patches"], told["patients"])
+
+    def called(self, task: Task, level: str, probability: Floats) -> Flags:
+        """Which classes each unit of a level is called [units, classes]."""
+        return decide(task, probability, self.thresholds.get(level, np.full(len(task.classes), HALF)))
 
 
 def decide(task: Task, probability: Floats, thresholds: Floats) -> Flags:
@@ -152,7 +160,10 @@ def deal(patches: Patches, parts: int = PARTS) -> npt.NDArray[np.int64]:
 
 
 def _apply(rule: Rule, patches: Patches, settings: ScoreSettings) -> list[Decided]:
-    return [Decided(level, rule.decide(level)) for level in seen(patches, rule.temperature, settings)]
+    return [
+        Decided(level, rule.called(level.task, level.name, level.probability))
+        for level in seen(patches, rule.temperature, settings)
+    ]
 
 
 def _merged(parts: Sequence[Sequence[Decided]]) -> list[Decided]:

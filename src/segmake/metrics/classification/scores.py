@@ -37,7 +37,8 @@ SUMMARY = (
 CONFUSION = ("level", "split", "class", "truth", "decision", "count")
 ALL, MACRO = "all", "macro"
 """Pseudo-classes: over all classes together, and the mean over classes."""
-OTHER = "other"
+OTHER, NONE = "other", "none"
+"""Whatever is not the class; none of classes that do not exclude each other."""
 
 Key = tuple[str, str]
 """Class, metric."""
@@ -60,10 +61,11 @@ def prediction_rows(decided: Sequence[Decided]) -> list[dict[str, object]]:
         for unit in range(len(each.called)):
             row: dict[str, object] = {"level": each.level.name}
             row |= {name: each.level.columns[name][unit] for name in NAMES}
-            row["class"] = _joined(classes, each.level.truth[unit]) if each.level.known[unit] else ""
+            truth = _joined(classes, each.level.truth[unit]) or NONE
+            row["class"] = truth if each.level.known[unit] else ""
             chances = zip(classes, each.level.probability[unit], strict=True)
             row |= {f"p_{name}": rounded(chance) for name, chance in chances}
-            rows.append(row | {"decision": _joined(classes, each.called[unit])})
+            rows.append(row | {"decision": _joined(classes, each.called[unit]) or NONE})
     return rows
 
 

@@ -1,0 +1,89 @@
+"""Where a classifier looks: Grad-CAM and occlusion maps of single images, through monai.visualize.
+
+Grad-CAM: Selvaraju et al., ICCV 2017, on the last layer that still has an extent. Occlusion: Zeiler & Fergus,
+ECCV 2014: what the logit loses when a square is hidden. Both tell what a network uses, not that it is right.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from monai.visualize import GradCAM, OcclusionSensitivity
+from torch import Tensor, nn
+
+from segmake.errors import ConfigError
+from segmake.volume.volume import Array
+
+SQUARES = 14
+"""Squares that are hidden along a side: each is about this fraction of it, and they overlap by half."""
+
+
+def grad_cam(network: nn.Module, image: Tensor, class_index: int) -> Array:
+    """Heat [S, S], 0 to 1, of a class in one image [C, S, S] as the network takes it.
+
+    All 0 where nothing in the image speaks for the class.
+
+    Raises:
+        ConfigError: no layer of the network has an extent in the image (a transformer).
+    """
+    layer = _last_map(network, image)
+    # a copy, for the camera leaves its hooks in the network
+    camera = GradCAM(copy.deepcopy(network), target_layers=layer, postprocessing=lambda heat: heat)
+    with torch.enable_grad():
+        heat = camera(x=image[None].clone().requires_grad_(), class_idx=class_index)
+    return _scaled(heat[0, 0])
+
+
+def occlusion(network: nn.Module, image: Tensor, class_index: int) -> Array:
+    """Share [S, S], 0 to 1, of the largest loss of a class's logit when a square there is hidden."""
+    side = max(2, image.shape[-1] // SQUARES)
+    hider = OcclusionSensitivity(
+        nn_module=network, mask_size=side, overlap=0.5, activate=False, verbose=False, n_batch=32
+    )
+    with torch.inference_mode():
+        logits, _ = hider(x=image[None])
+        whole = network(image[None])[0, class_index]
+    return _scaled(whole - logits[0, class_index])
+
+
+def heat_share(heat: Array, inside: Array) -> float:
+    """Share of the heat [S, S] that lies inside a mask [S, S]; 0 without any heat."""
+    total = float(heat.sum())
+    return float(heat[inside].sum()) / total if total else 0.0
+
+
+def _last_map(network: nn.Module, image: Tensor) -> str:
+    """Name of the last layer whose output has an extent in the image."""
+    seen: list[str] = []
+
+    def watch(name: str) -> torch.utils.hooks.RemovableHandle:
+        def note(_: nn.Module, __: object, output: object) -> None:
+            if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[-2:]) > 1:
+                seen.append(name)
+
+        return modules[name].register_forward_hook(note)
+
+    modules = {name: module for name, module in network.named_modules() if name}
+    handles = [watch(name) for name in modules]
+    try:
+        with torch.inference_mode():
+            network(image[None])
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not seen:
+        raise ConfigError(
+            f"{type(network).__name__} has no layer for a Grad-CAM on images of {image.shape[-1]} pixels; "
+            "use a convolutional network, larger patches, or classify.occlusion alone"
+        )
+    return seen[-1]
+
+
+def _scaled(heat: Tensor) -> Array:
+    """What speaks for the class, as a share of the strongest."""
+    positive = heat.detach().float().clamp(min=0)
+    top = float(positive.max())
+    result: Array = (positive / top if top > 0 else positive).cpu().numpy().astype(np.float32)
+    return result

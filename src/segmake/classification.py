@@ -179,16 +179,37 @@ class DivideJob(DivideSettings):
 class ClassifyJob(ClassifySettings):
     """Class probabilities of the patches of one shard: training cases out of fold, others by all folds."""
 
-    table: Path
-    """Table written by slice."""
-    folds: Path
-    """Table written by divide."""
     model: list[Path]
     """Models written by fit, of one classifier."""
-    output: Path
-    """Table to write, one row per patch."""
+    table: Path | None = None
+    """Table written by slice."""
+    folds: Path | None = None
+    """Table written by divide."""
+    image: list[Path] = []
+    """Single pictures instead of a table."""
+    decision: Path | None = None
+    """decision.json that score wrote: calibrated probabilities and decisions of single pictures."""
+    window: tuple[float, float] | None = None
+    """Intensities that become black and white in single pictures, where `slice.window` was set."""
+    trust: str | None = None
+    """Network outside of MONAI and timm (package.module.Class) that the models may import."""
+    output: Path | None = None
+    """Table to write, one row per patch; of single pictures printed where it is not given."""
     threads: PositiveInt = 1
     """Processor cores this job may use."""
+
+    @model_validator(mode="after")
+    def _table_or_images(self) -> Self:
+        if bool(self.image) == (self.table is not None) or (self.table is None) != (self.folds is None):
+            raise ValueError("classify takes --table with --folds, or else --image; give one kind of them")
+        if self.table is not None and self.output is None:
+            raise ValueError("classify writes to --output; give it")
+        return self
+
+    @property
+    def target(self) -> Path:
+        """The table to write."""
+        return self.output or Path()
 
 
 class ScoreJob(ScoreSettings):

@@ -17,7 +17,10 @@ from segmake.auditing import DescribeJob as DescribeJob
 from segmake.auditing import DiffJob as DiffJob
 from segmake.auditing import ExplainJob as ExplainJob
 from segmake.auditing import VerifyJob as VerifyJob
+from segmake.classification import ClassifyJob as ClassifyJob
+from segmake.classification import DelongJob as DelongJob
 from segmake.classification import DivideJob as DivideJob
+from segmake.classification import ScoreJob as ScoreJob
 from segmake.drawing import ExamplesJob as ExamplesJob
 from segmake.drawing import FiguresJob as FiguresJob
 from segmake.external import ExternalJob as ExternalJob
@@ -25,6 +28,8 @@ from segmake.postprocessing import PostprocessJob as PostprocessJob
 from segmake.postprocessing import TuneJob as TuneJob
 from segmake.prediction import ExportJob as ExportJob  # beside the settings of predict
 from segmake.prediction import PredictJob as PredictJob
+from segmake.reporting import ReportJob as ReportJob
+from segmake.reporting import ViewJob as ViewJob
 from segmake.section import Section
 from segmake.settings import (
     ConvertSettings,
@@ -37,7 +42,6 @@ from segmake.settings import (
     Order,
     PhantomSettings,
     PlanSettings,
-    ReportSettings,
     ResampleSettings,
     TrainSettings,
 )
@@ -259,30 +263,3 @@ class FrocJob(Section):
     """Coverage of the intervals."""
     seed: NonNegativeInt = 0
     """Seed of the resamples."""
-
-
-class ReportJob(ReportSettings):
-    """Draw the figures and the HTML page from the tables."""
-
-    plan: Path
-    """The plan."""
-    cases: list[Path]
-    """Tables written by convert."""
-    tables: list[Path] = []
-    """Tables written by resample and evaluate, for the cases that failed there."""
-    predictions: list[Path] = []
-    """Tables written by predict, for the overlays."""
-    metrics: list[Path]
-    """evaluate/<model>/metrics.tsv of each model."""
-    summary: list[Path]
-    """evaluate/<model>/summary.tsv of each model."""
-    subgroups: list[Path] = []
-    """evaluate/<model>/subgroups.tsv of each model."""
-    comparison: list[Path] = []
-    """evaluate/comparison.tsv, where there are several models."""
-    ranking: list[Path] = []
-    """evaluate/ranking.tsv, where there are several models."""
-    history: list[Path] = []
-    """train/<model>/fold-<k>/history.csv of each training run."""
-    output: Path
-    """Page to write; figures/, quality.html and its pictures go beside it."""

@@ -28,8 +28,8 @@ from segmake.postprocessing import PostprocessJob as PostprocessJob
 from segmake.postprocessing import TuneJob as TuneJob
 from segmake.prediction import ExportJob as ExportJob  # beside the settings of predict
 from segmake.prediction import PredictJob as PredictJob
-from segmake.reporting import ReportJob as ReportJob
-from segmake.reporting import ViewJob as ViewJob
+from segmake.presenting import ReportJob as ReportJob
+from segmake.presenting import ViewJob as ViewJob
 from segmake.section import Section
 from segmake.settings import (
     ConvertSettings,

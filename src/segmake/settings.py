@@ -29,6 +29,7 @@ from segmake.classification import (
 from segmake.drawing import ExamplesSettings, FiguresSettings
 from segmake.postprocessing import PostprocessSettings
 from segmake.prediction import PredictSettings as PredictSettings  # for all who know settings alone
+from segmake.presenting import ReportSettings
 from segmake.section import Section
 from segmake.training import Axis as Axis
 from segmake.training import TrainSettings as TrainSettings
@@ -189,17 +190,6 @@ class EvaluateSettings(Section):
     """Sign patterns drawn for the paired permutation test (all of them up to 15 patients)."""
     subgroups: list[str] = ["site", "size"]
     """Scores of parts of the cases: columns of the case sheet, and `size` (thirds by true volume)."""
-
-
-class ReportSettings(Section):
-    """Tables -> figures and one HTML page."""
-
-    title: str = "segmake report"
-    """Heading of the page."""
-    overlays: NonNegativeInt = 3
-    """How many worst and how many best cases are shown."""
-    dpi: PositiveInt = 150
-    """Resolution of the PNG figures."""
 
 
 class Settings(Section):

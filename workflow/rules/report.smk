@@ -1,8 +1,8 @@
-"""report: takes the tables (and the volumes of the worst and best cases), makes figures and the HTML pages."""
+"""report: takes tables and figures, makes the HTML page, the quality page, details of cases and the viewer."""
 
 
 rule report:
-    """Draw the figures, the page and the quality page."""
+    """Write the pages."""
     input:
         plan="plan/plan.json",
         cases=per_shard("convert/shard-{shard}.tsv"),

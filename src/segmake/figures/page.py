@@ -1,4 +1,4 @@
-"""An HTML page: no network, every string escaped; only a gallery's pictures lie in files beside it."""
+"""An HTML page: no network, every string escaped; only small pictures of cases lie in files beside it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,29 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-Cell = str | tuple[str, str]
-"""Text of a table cell, or text with a smaller second line."""
+LARGEST_SVG = 400_000
+"""Bytes above which a drawing (a point for every case of thousands) is shown as PNG; its SVG is a link."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A text and the address it leads to."""
+
+    text: str
+    address: str
+    title: str = ""
+    """What it leads to, where the text alone does not say."""
+
+
+Cell = str | tuple[str, str] | Link
+"""What stands in a table: a text, a text with a smaller second line, a link."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +36,7 @@ class Note:
     """A paragraph; kind decides how it looks."""
 
     text: str
-    kind: str = "text"  # or: heading, warning, code
+    kind: str = "text"  # or: heading, warning, code, verdict
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in both formats. The page shows the SVG (sharp, searchable), of a photo the smaller PNG."""
+    """A figure. The page shows the SVG (sharp, searchable), of a photo or a very large drawing the PNG."""
 
     kind: ClassVar[str] = "picture"
     name: str
@@ -56,6 +70,13 @@ class Picture:
     svg: bytes
     png: bytes
     photo: bool = False
+    links: Sequence[Link] = ()
+    """Its files, and what else belongs to it."""
+
+    @property
+    def as_image(self) -> bool:
+        """Whether the PNG is shown."""
+        return bool(self.png) and (self.photo or len(self.svg) > LARGEST_SVG or not self.svg)
 
     @cached_property
     def inline(self) -> Markup:
@@ -66,6 +87,15 @@ class Picture:
     def data_uri(self) -> str:
         """The PNG as the value of a `src` attribute."""
         return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small picture that lies beside the page."""
+
+    kind: ClassVar[str] = "thumbnail"
+    address: str
+    alt: str
 
 
 @dataclass(frozen=True)
@@ -101,7 +131,7 @@ class Gallery:
     """Label -> colour of its outline."""
 
 
-Block = Note | Facts | Table | Picture | Links | Gallery
+Block = Note | Facts | Table | Picture | Thumbnail | Links | Gallery
 
 
 @dataclass(frozen=True)
@@ -110,27 +140,41 @@ class Section:
 
     key: str
     title: str
-    blocks: Sequence[Block]
+    blocks: Sequence[Block] = field(default_factory=tuple)
 
 
-def render(title: str, lead: str, sections: Sequence[Section], footer: str = "") -> str:
-    """The page as HTML text. The same arguments give the same bytes; no script but ours can run."""
-    loader = PackageLoader("segmake", "figures/templates")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    gallery = any(isinstance(block, Gallery) for section in sections for block in section.blocks)
-    names = ["sort.js", *(["gallery.js"] if gallery else [])]
-    script = "\n".join(loader.get_source(environment, name)[0] for name in names)
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    return environment.get_template("page.html").render(
+def render(title: str, lead: str, sections: Sequence[Section], footer: str = "", back: str = "") -> str:
+    """The page as HTML text. The same arguments give the same bytes; no script but ours can run.
+
+    back: address of the page that this one belongs to.
+    """
+    blocks = [block for section in sections for block in section.blocks]
+    gallery = any(isinstance(block, Gallery) for block in blocks)
+    beside = gallery or any(isinstance(block, Thumbnail) for block in blocks)
+    return fill(
+        "page.html",
+        ["sort.js", *(["gallery.js"] if gallery else [])],
         title=title,
         lead=lead,
         sections=sections,
         footer=footer,
-        images="'self' file: data:" if gallery else "data:",
+        back=back,
+        images="'self' file: data:" if beside else "data:",
+    )
+
+
+def fill(template: str, scripts: Sequence[str], **values: object) -> str:
+    """A page from its template, with these of our scripts inside and their digest for its security policy."""
+    loader = PackageLoader("segmake", "figures/templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    script = "\n".join(loader.get_source(environment, name)[0] for name in scripts)
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return environment.get_template(template).render(
         script=Markup(script),  # noqa: S704  our own file, not data
         script_digest=digest,
+        **values,
     )
 
 
@@ -147,9 +191,10 @@ def inline_svg(svg: bytes, name: str, alt: str) -> Markup:
     head, _, body = text.partition(">")
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head)
     width, height = box.groups() if box else ("518", "200")
-    body = re.sub(r'\bid="', f'id="{name}-', body)
-    body = re.sub(r'href="#', f'href="#{name}-', body)
-    body = body.replace("url(#", f"url(#{name}-")
+    prefix = re.sub(r"[^\w.-]", "-", name)
+    body = re.sub(r'\bid="', f'id="{prefix}-', body)
+    body = re.sub(r'href="#', f'href="#{prefix}-', body)
+    body = body.replace("url(#", f"url(#{prefix}-")
     opening = Markup('<svg role="img" aria-label="{}" viewBox="0 0 {} {}" style="--width:{}pt">').format(
         alt, width, height, width
     )

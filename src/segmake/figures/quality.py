@@ -146,7 +146,7 @@ def quality_chapters(
     notes = notes_by_kind(passports) or [Note("Nothing was repaired, nothing was warned of.")]
     return [
         Section("overview", "Overview", [Facts(facts), Links({"Back to the report": "index.html"})]),
-        Section("excluded", "Failed and excluded cases", failures(lost, {}, [])),
+        Section("excluded", "Failed and excluded cases", failures(lost, {}, [], {})),
         Section("cases", "Cases", cases),
         Section("notes", "Repairs and warnings", notes),
         Section("passports", "Data passport", every_case(passports)),

@@ -60,9 +60,9 @@ def what_was_run(manifests: Sequence[Manifest]) -> list[Block]:
     return blocks
 
 
-def how_to(version: str) -> list[Block]:
-    """How to cite and how to do it again."""
-    blocks: list[Block] = [
+def how_to() -> list[Block]:
+    """How to do it again."""
+    return [
         Note("How to do it again", "heading"),
         Note(
             "With the same versions, configuration and data, on the same kind of processor, the same command "
@@ -71,16 +71,11 @@ def how_to(version: str) -> list[Block]:
         Note("snakemake --cores all --configfile CONFIG.yaml", "code"),
         Note("To check that no result was changed since it was made, give the folder of this experiment to:"),
         Note("segmake verify FOLDER", "code"),
-        Note("To repeat the first steps of every training and compare the weights:"),
-        Note("segmake verify FOLDER --train", "code"),
-        Note("How to cite", "heading"),
         Note(
-            f"Segmentation models were trained and evaluated with segmake {version}. State this version, the "
-            "configuration and the software above, and cite what it stands on:"
+            "To draw every figure again and compare the bytes, or repeat the first steps of every training:"
         ),
-        Note(REFERENCES, "code"),
+        Note("segmake verify FOLDER --figures\nsegmake verify FOLDER --train", "code"),
     ]
-    return blocks
 
 
 def confidence(manifests: Sequence[Manifest]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from segmake.figures.outliers import rounded
-from segmake.figures.page import Block, Cell, Note, Table
+from segmake.figures.page import Block, Cell, Link, Note, Table
 from segmake.figures.passports import TIMES, Passport
 from segmake.figures.records import NOTHING, STATUSES, Score, number
 from segmake.plan import Normalisation, Plan
@@ -31,8 +31,20 @@ class Failure:
     """It cannot take part (a label without its image, say), and that is no failure."""
 
 
-def failures(failed: Sequence[Failure], unscored: Mapping[str, str], scores: Sequence[Score]) -> list[Block]:
-    """Cases that failed or are left out, cases without a score, labels that were missed or made up."""
+def failures(
+    failed: Sequence[Failure],
+    unscored: Mapping[str, str],
+    scores: Sequence[Score],
+    details: Mapping[str, str],
+) -> list[Block]:
+    """Cases that failed or are left out, cases without a score, labels that were missed or made up.
+
+    details: case -> address of what is known of it.
+    """
+
+    def link(case: str) -> Cell:
+        return Link(case, details[case]) if case in details else case
+
     blocks: list[Block] = []
     for excluded, verb, title in (
         (False, "failed", "Failed cases"),
@@ -42,12 +54,12 @@ def failures(failed: Sequence[Failure], unscored: Mapping[str, str], scores: Seq
         count = len({failure.case for failure in chosen})
         if chosen:
             told = f"{count} {'case' if count == 1 else 'cases'} {verb}: not in the scores."
-            rows = [[f.case, f.stage, f.reason] for f in chosen]
+            rows = [[link(f.case), f.stage, f.reason] for f in chosen]
             blocks += [Note(told, "warning"), *cut(title, ["Case", "Stage", "Reason"], rows)]
     if not failed:
         blocks.append(Note("No case failed, none was excluded."))
     if unscored:
-        rows = [[case, reason] for case, reason in sorted(unscored.items())]
+        rows = [[link(case), reason] for case, reason in sorted(unscored.items())]
         blocks += cut("Cases without a score", ["Case", "Reason"], rows)
     wrong = {
         (s.case, s.model, s.split, s.label, s.status): None
@@ -55,7 +67,7 @@ def failures(failed: Sequence[Failure], unscored: Mapping[str, str], scores: Seq
         if s.status in ("missed", "false_alarm")
     }
     if wrong:
-        rows = [[case, m, split, label, STATUSES[status]] for case, m, split, label, status in wrong]
+        rows = [[link(case), m, split, label, STATUSES[status]] for case, m, split, label, status in wrong]
         title = "Labels missed (in the truth alone) or false alarms (in the prediction alone)"
         blocks += cut(title, ["Case", "Model", "Split", "Label", "What happened"], rows)
     elif scores:

@@ -1,164 +1,132 @@
-"""report: takes the tables (and the volumes of a few chosen cases), makes figures and the HTML pages.
+"""report: takes tables, manifests and figures, makes the HTML page and what lies beside it. Reads no volume.
 
-Steps: read the tables, records and manifests, draw each figure (SVG and PNG beside the page), write the page
-that holds them all, and beside it the quality page with the thumbnails that convert drew.
+Beside index.html: quality.html (every case with its picture), cases/ (all that is known of each case) and,
+where volumes were predicted, viewer.html with niivue.
 """
 
 from __future__ import annotations
 
-import csv
-import functools
-import json
+import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 
 from segmake import __version__
-from segmake.errors import GeometryError, InputError
-from segmake.figures.chapters import Look, Material, Views, chapters
-from segmake.figures.foretold import read_foretold
-from segmake.figures.page import Picture, render
-from segmake.figures.passports import read_passport
-from segmake.figures.quality import FOLDER, PAGE, assess, quality_chapters
-from segmake.figures.records import read_history, read_scores, read_summary
-from segmake.figures.sections import Failure
+from segmake.figures import details, viewer
+from segmake.figures.chapters import chapters
+from segmake.figures.material import Material
+from segmake.figures.page import render
+from segmake.figures.quality import FOLDER as PICTURES
+from segmake.figures.quality import PAGE as QUALITY
+from segmake.figures.quality import assess, quality_chapters
+from segmake.figures.records import number, rank_cases
 from segmake.jobs import ReportJob
-from segmake.ledger import read_record
-from segmake.plan import Plan
-from segmake.provenance import manifest_path
-from segmake.tables import Row, read_cases, read_table, write_text
-from segmake.volume.geometry import grid_distance_mm, to_canonical
-from segmake.volume.read import read_volume
+from segmake.results import gather
+from segmake.tables import Row, read_cases, write_text
 
-GRID_TOLERANCE_MM = 1e-2
-FOOTER = f"Made by segmake {__version__}."
-STAGES = ("convert", "resample", "predict", "evaluate")
+FOOTER = (
+    f"Made by segmake {__version__}. Links to cases, files and the viewer work inside the results folder."
+)
 
 
 def run(job: ReportJob) -> None:
-    """Draw the figures and write the pages."""
+    """Write the pages."""
     material = gather(job)
-    rows = {row["case"]: row for row in material.cases}
-    predictions = {
-        (table.parent.name, row["case"]): row for table in job.predictions for row in read_cases([table])
-    }
-    load = functools.partial(load_views, rows, predictions)
-    parts = chapters(material, Look(job.dpi, job.overlays), load, __version__)
-    figures = job.output.parent / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
-    for picture in (block for part in parts for block in part.blocks if isinstance(block, Picture)):
-        (figures / f"{picture.name}.svg").write_bytes(picture.svg)
-        (figures / f"{picture.name}.png").write_bytes(picture.png)
-    models = ", ".join(dict.fromkeys(s.model for s in material.summaries)) or "no model yet"
-    targets = ", ".join((*material.plan.labels, *material.plan.regions))
-    lead = f"Segmentation of {targets}; models: {models}."
-    write_text(job.output, render(job.title, lead, parts, FOOTER))
-    _write_quality(job, material)
-
-
-def gather(job: ReportJob) -> Material:
-    """Read all tables, histories and manifests."""
-    ledgers = [*job.cases, *job.tables, *job.predictions]
-    failed = [
-        Failure(_stage(table), row["case"], row["reason"], row["status"] == "excluded")
-        for table in ledgers
-        for row in read_table(table)
-        if row["status"] != "ok"
-    ]
-    predicted: dict[str, list[Row]] = {}
-    for table in job.predictions:
-        predicted.setdefault(table.parent.name, []).extend(read_cases([table]))
-    passports = [
-        read_passport(row, _details(table.parent, row["case"]))
-        for table in job.cases
-        for row in read_cases([table])
-    ]
-    models = [path.with_name("model.pt") for path in job.history]
-    made = [*job.cases, job.plan, *job.tables, *models, *job.predictions, *job.summary, *job.comparison]
-    return Material(
-        plan=Plan.load(job.plan),
-        cases=read_cases(job.cases),
-        failed=sorted(failed, key=lambda failure: (failure.case, failure.stage)),
-        passports=sorted(passports, key=lambda passport: passport.case),
-        predicted={model: {row["case"] for row in rows} for model, rows in predicted.items()},
-        foretold=read_foretold(predicted),
-        scores=[score for path in job.metrics for score in read_scores(read_table(path), path.parent.name)],
-        summaries=[s for path in job.summary for s in read_summary(read_table(path), path.parent.name)],
-        histories={(p.parent.parent.name, p.parent.name): read_history(_read_csv(p)) for p in job.history},
-        manifests=list(_manifests(made)),
-        comparison=[row for path in job.comparison for row in read_table(path)],
-        ranking=[row for path in job.ranking for row in read_table(path)],
-        subgroups={path.parent.name: read_table(path) for path in job.subgroups},
+    folder = job.output.parent
+    looks = list(_looks(job, material))
+    material = replace(
+        material,
+        details=details.addresses(details.all_cases(material)),
+        looks={(look.model, look.case): viewer.address(look.model, look.case) for look in looks},
     )
+    write_text(job.output, render(job.title, lead(material), chapters(material, __version__), FOOTER))
+    pictures = _copy_thumbnails(material, folder / PICTURES)
+    _write_quality(job, material, pictures)
+    _write_cases(job, material, pictures)
+    _write_viewer(job, material, looks)
 
 
-def _write_quality(job: ReportJob, material: Material) -> None:
-    """The quality page and its thumbnails; a case without a thumbnail leaves a gap."""
-    folder = job.output.with_name(FOLDER)
+def lead(material: Material) -> str:
+    """What the report is about, in a line."""
+    models = ", ".join(dict.fromkeys(s.model for s in material.summaries)) or "no model yet"
+    told = []
+    if material.plan:
+        targets = ", ".join((*material.plan.labels, *material.plan.regions))
+        told.append(f"Segmentation of {targets}; models: {models}.")
+    if names := [one.name for one in material.branch.classifiers]:
+        kinds = ", ".join(sorted({row["class"] for row in material.branch.sliced} - {""}))
+        told.append(f"Classification{f' of {kinds}' if kinds else ''}; classifiers: {', '.join(names)}.")
+    return " ".join(told)
+
+
+def _copy_thumbnails(material: Material, folder: Path) -> frozenset[str]:
+    """Cases whose thumbnail was copied beside the pages; one without leaves a gap."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    pictures = set()
+    folder.mkdir(parents=True)
+    copied = set()
     for row in material.cases:
         thumbnail = Path(row["path"]).with_name(f"{row['case']}_thumbnail.jpg")
         with suppress(OSError):
             shutil.copyfile(thumbnail, folder / f"{row['case']}.jpg")
-            pictures.add(row["case"])
-    parts = quality_chapters(assess(material.passports, material.failed), pictures, material.plan.labels)
+            copied.add(row["case"])
+    return frozenset(copied)
+
+
+def _write_quality(job: ReportJob, material: Material, pictures: frozenset[str]) -> None:
+    """The page with every case as it came."""
+    labels = material.plan.labels if material.plan else {}
+    parts = quality_chapters(assess(material.passports, material.failed), pictures, labels)
     lead = "Every case as it came: what stands out, what was repaired, what is left out and why."
-    title = f"Data quality: {job.title}"
-    write_text(job.output.with_name(PAGE), render(title, lead, parts, FOOTER))
+    write_text(job.output.with_name(QUALITY), render(f"Data quality: {job.title}", lead, parts, FOOTER))
 
 
-def load_views(
-    cases: dict[str, Row], predictions: dict[tuple[str, str], Row], model: str, case: str
-) -> Views:
-    """Read what an overlay of a case needs, turned to canonical orientation.
-
-    Raises:
-        InputError: the case has no prediction here, or a file cannot be read.
-        GeometryError: the files do not lie on one grid.
-    """
-    if case not in cases or (model, case) not in predictions:
-        raise InputError("its image or prediction is not in the given tables")
-    row, prediction = cases[case], predictions[model, case]
-    paths = (row["path"], row["label"], prediction["path"])
-    image, truth, guess = (to_canonical(read_volume(Path(path))) for path in paths)
-    if max(grid_distance_mm(image, truth), grid_distance_mm(image, guess)) > GRID_TOLERANCE_MM:
-        raise GeometryError("image, truth and prediction do not lie on one grid")
-    return Views(image.data, truth.data[0], guess.data[0], image.spacing_mm)
+def _write_cases(job: ReportJob, material: Material, pictures: frozenset[str]) -> None:
+    """Files with all that is known of each case; those of an earlier run go."""
+    folder = job.output.with_name(details.FOLDER)
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, told, sections in details.case_pages(material, pictures):
+        page = render(f"Cases: {job.title}", told, sections, FOOTER, back=f"../{job.output.name}")
+        write_text(folder / name, page)
 
 
-def _details(folder: Path, case: str) -> dict[str, Any]:
-    """What the record of a case holds beside its table row; nothing when the record is missing or damaged."""
-    with suppress(InputError):
-        details: dict[str, Any] = read_record(folder, case)["details"]
-        return details
-    return {}
+def _write_viewer(job: ReportJob, material: Material, looks: Sequence[viewer.Look]) -> None:
+    """The viewer with its library, where there is something to view."""
+    page = job.output.with_name(viewer.PAGE)
+    library = page.parent / viewer.LIBRARY
+    if not looks or not material.plan:
+        page.unlink(missing_ok=True)
+        shutil.rmtree(library.parent, ignore_errors=True)
+        return
+    library.parent.mkdir(exist_ok=True)
+    library.write_bytes(viewer.library())
+    library.with_suffix(".LICENSE.txt").write_bytes(viewer.library_license())
+    channels = list(material.plan.channels)
+    write_text(page, viewer.render_viewer(job.title, looks, material.plan.labels, channels))
 
 
-def _manifests(results: Iterable[Path]) -> Iterable[dict[str, Any]]:
-    """The manifests that lie beside results; one that is missing or damaged only leaves a gap on the page."""
-    for path in dict.fromkeys(manifest_path(result) for result in results):
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(manifest, dict):
-            yield manifest
+def _looks(job: ReportJob, material: Material) -> Iterator[viewer.Look]:
+    """What the viewer can show: predicted cases, the worst first."""
+    cases = {row["case"]: row for row in material.cases}
+    labels = material.plan.labels if material.plan else {}
+    rows: dict[str, dict[str, Row]] = {}
+    for table in job.predictions:
+        rows.setdefault(table.parent.name, {}).update({row["case"]: row for row in read_cases([table])})
+    for model, predicted in rows.items():
+        scores = [score for score in material.scores if score.model == model]
+        means = dict(rank_cases(scores, labels))
+        for case in sorted(predicted, key=lambda case: (means.get(case, 2.0), case)):
+            if case in cases and viewer.is_readable(predicted[case]["path"]):
+                told = f"mean Dice {number(means[case])}" if case in means else "not scored"
+                image, truth, prediction = (
+                    _address(job.output.parent, path)
+                    for path in (cases[case]["path"], cases[case]["label"], predicted[case]["path"])
+                )
+                yield viewer.Look(model, case, image, truth, prediction, f"{case}, {model}: {told}")
 
 
-def _stage(table: Path) -> str:
-    """The stage that wrote a table, and for which model, from its folders (evaluate/unet/shard-00.tsv)."""
-    folders = table.parent.parts
-    first = next((i for i in reversed(range(len(folders))) if folders[i] in STAGES), len(folders) - 1)
-    return " ".join(folders[first:])
-
-
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"history {path} cannot be read: {error}; run train again") from error
+def _address(folder: Path, path: str) -> str:
+    """A file as seen from the page."""
+    return quote(Path(os.path.relpath(path, folder)).as_posix()) if path else ""

@@ -10,9 +10,7 @@ READY := $(VENV)/.ready
 env: $(READY)
 
 $(READY): pyproject.toml requirements.lock
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "segmake needs Python 3.11 or newer")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,slurm]'
+	PYTHON=$(PYTHON) workflow/envs/install.sh $(VENV) dev,slurm --editable
 	touch $@
 
 demo: $(READY)  ## synthetic tumours through the whole pipeline, a few minutes

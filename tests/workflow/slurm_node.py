@@ -1,6 +1,6 @@
 """A one-node Slurm in a folder of its own: munged, slurmctld and slurmd on loopback, one pretended GPU.
 
-    python tests/workflow/slurm_node.py FOLDER     # runs until Ctrl-C; prints the export for a shell beside it
+    python tests/workflow/slurm_node.py FOLDER     # runs until Ctrl-C; prints what another shell needs
 
 Nothing outside the folder is written; commands find this Slurm by SLURM_CONF. Debian: slurm-wlm, munge.
 """
@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,9 +97,9 @@ class SlurmNode:
             process = subprocess.Popen(command, env=self.environment, stdout=stream, stderr=stream)
         self.daemons.append(process)
 
-    def _wait(self, ready: object, complaint: str) -> None:
+    def _wait(self, ready: Callable[[], bool], complaint: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not ready():  # type: ignore[operator]
+        while not ready():
             if time.monotonic() > deadline:
                 self.stop()
                 raise RuntimeError(f"{complaint}\n{self.logs()}")
@@ -118,7 +119,8 @@ def _free_port() -> int:
 if __name__ == "__main__":
     node = SlurmNode(Path(sys.argv[1]).resolve())
     node.start()
-    print(f"export SLURM_CONF={node.folder}/slurm.conf", flush=True)
+    sys.stdout.write(f"export SLURM_CONF={node.folder}/slurm.conf\n")
+    sys.stdout.flush()
     try:
         signal.pause()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The real Snakefile on a real Slurm: the same results as on this machine, whatever Slurm does to the jobs."""
+"""The real Snakefile on a real Slurm: the same results as here, whatever Slurm does to the jobs."""
 
 from __future__ import annotations
 
@@ -65,15 +65,16 @@ def local(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Experimen
 
 
 @pytest.fixture(scope="module")
-def on_slurm(
-    node: SlurmNode, phantoms: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OnSlurm]:
-    """A run in two shards: its training is requeued by Slurm, then cancelled, then done again by Snakemake."""
+def on_slurm(node: SlurmNode, phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSlurm]:
+    """A run in two shards whose training Slurm requeues and cancels, and Snakemake tries again."""
     experiment = _experiment(phantoms, tmp_path_factory.mktemp("on_slurm") / "run")
     log = (experiment.folder / "snakemake.log").open("w+", encoding="utf-8")
-    with log, subprocess.Popen(
-        _command(experiment), cwd=experiment.folder, env=node.environment, stdout=log, stderr=log
-    ) as process:
+    with (
+        log,
+        subprocess.Popen(
+            _command(experiment), cwd=experiment.folder, env=node.environment, stdout=log, stderr=log
+        ) as process,
+    ):
         try:
             training, resumed = _disturb(node, experiment, process)
             process.wait(150)
@@ -82,7 +83,7 @@ def on_slurm(
         log.seek(0)
         output = log.read()
     assert process.returncode == 0, f"{output}\n{node.logs()}"
-    yield OnSlurm(experiment, output, training, _accounts(node), [*resumed, _resumed(experiment)])
+    return OnSlurm(experiment, output, training, _accounts(node), [*resumed, _resumed(experiment)])
 
 
 def _experiment(phantoms: Path, folder: Path) -> Experiment:

@@ -1,0 +1,40 @@
+"""classify: takes classifiers and patches, makes the logits of each patch's classes; on request, where the
+classifiers look (classify/<classifier>/explain/)."""
+
+
+def fitted_folds(wildcards):
+    """Fitted folds of a classifier."""
+    folds = CLASSIFIERS[wildcards.classifier].folds
+    return [f"fit/{wildcards.classifier}/fold-{fold}/model.pt" for fold in folds]
+
+
+def trusted(wildcards):
+    """A network outside of MONAI and timm may be imported where the configuration names it."""
+    network = CLASSIFIERS[wildcards.classifier].network
+    return ["--trust", network] if "." in network else []
+
+
+rule classify:
+    """Classify the patches of one shard: training cases out of fold, others by all folds together."""
+    input:
+        table="slice/shard-{shard}.tsv",
+        folds="divide/folds.tsv",
+        models=fitted_folds,
+    output:
+        table="classify/{classifier}/shard-{shard}.tsv",
+    log:
+        "logs/classify/{classifier}/shard-{shard}.log",
+    benchmark:
+        "benchmarks/classify/{classifier}/shard-{shard}.tsv"
+    conda:
+        "../envs/segmake.yaml"
+    threads: 8
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=120,
+        gpu=int(SETTINGS.classify.device == "cuda"),
+    params:
+        settings=lambda wildcards: flags(SETTINGS.classify) + trusted(wildcards),
+    shell:
+        "segmake --log {log:q} classify --table {input.table:q} --folds {input.folds:q} "
+        "--model {input.models:q} --output {output.table:q} --threads {threads} {params.settings:q}"

@@ -33,14 +33,14 @@ class LearnSettings(Section):
     """Stop after this many minutes instead (the schedule anneals to fit; `replay` repeats such a run)."""
     replay: Path | None = None
     """Repeat the steps and learning rates of an earlier run: its workdir (as a flag, its model.pt)."""
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     """sgd has Nesterov momentum."""
     momentum: NonNegativeFloat = Field(0.99, lt=1)
     """Momentum of sgd."""
     lr: PositiveFloat | None = None
-    """Peak learning rate; where not set 3e-3 for adamw, 1e-2 for sgd."""
+    """Peak learning rate; where not set 3e-3 for adamw, 1e-4 for adam, 1e-2 for sgd."""
     weight_decay: NonNegativeFloat | None = None
-    """Weight decay; where not set 1e-2 for adamw (decoupled), 3e-5 for sgd."""
+    """Weight decay; where not set 1e-2 for adamw (decoupled), 0 for adam, 3e-5 for sgd."""
     schedule: Literal["cosine", "poly"] = "cosine"
     """How the learning rate falls to zero after warming up; poly has power 0.9."""
     warmup: NonNegativeFloat = Field(0.02, lt=1)

@@ -12,15 +12,17 @@ from plan_cases import small_plan
 from segmake.learning import loop
 from segmake.learning.checkpoint import tensors
 from segmake.learning.loop import Task
+from segmake.learning.segmenting import Segmentation
 from segmake.settings import TrainSettings
 
 
-def task(seed=0, training=None, plan=None, replay=None, **changes):
+def task(seed=0, training=None, plan=None, replay=None, validation=None, **changes):
     """A task of ten short steps; replay: `rates` and `compiled` of an earlier run."""
-    settings = TrainSettings(**({"steps": 10, "precision": "fp32"} | changes))
+    settings = TrainSettings(**({"steps": 10, "precision": "fp32", "seed": seed} | changes))
     cases = training or [ball(i) for i in range(4)]
-    identity = {"seed": seed} | settings.model_dump(mode="json", exclude={"checkpoint_minutes"})
-    return Task(plan or small_plan(), settings, seed, cases, [ball(9)], identity, **(replay or {}))
+    identity = settings.model_dump(mode="json", exclude={"checkpoint_minutes"})
+    lesson = Segmentation(plan or small_plan(), settings, cases, validation or [ball(9)])
+    return Task(lesson, identity, **(replay or {}))
 
 
 def digest(run):

@@ -43,8 +43,9 @@ CASES = {
 def make(name, ranks=None, steps=5):
     """Task of a case; each of its steps makes a row of the history, with a validation Dice."""
     plan, settings = CASES[name]
-    made = task(plan=small(**plan), training=patients(name), steps=steps, **settings)
-    return replace(made, validation=[ball(9), ball(10), ball(11)], **({"ranks": ranks} if ranks else {}))
+    looked_at = [ball(9), ball(10), ball(11)]
+    made = task(plan=small(**plan), training=patients(name), validation=looked_at, steps=steps, **settings)
+    return replace(made, ranks=ranks) if ranks else made
 
 
 def patients(name):

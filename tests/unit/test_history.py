@@ -9,7 +9,7 @@ def test_a_row_holds_the_mean_loss_since_the_last():
     history.recent += [1.0, 2.0, 6.0]
     history.close_row(3, seconds=90, lr=0.1)
     history.recent += [4.0]
-    history.close_row(4, seconds=120, lr=0.2, val_dice=0.5)
+    history.close_row(4, seconds=120, lr=0.2, measured=0.5)
     assert history.rows[0] == {"step": 3, "minutes": 1.5, "lr": 0.1, "loss": 3.0}
     assert history.rows[1] == {"step": 4, "minutes": 2.0, "lr": 0.2, "loss": 4.0, "val_dice": 0.5}
     assert history.recent == []
@@ -19,7 +19,7 @@ def test_closing_again_without_a_new_loss_only_adds_the_dice():
     history = History()
     history.recent += [3.0]
     history.close_row(20, seconds=60, lr=0.1)
-    history.close_row(20, seconds=60, lr=0.1, val_dice=0.5)
+    history.close_row(20, seconds=60, lr=0.1, measured=0.5)
     assert history.rows == [{"step": 20, "minutes": 1.0, "lr": 0.1, "loss": 3.0, "val_dice": 0.5}]
 
 
@@ -28,7 +28,7 @@ def test_csv_leaves_what_was_not_measured_empty():
     history.recent += [1.0]
     history.close_row(1, seconds=0, lr=0.003)
     history.recent += [0.25]
-    history.close_row(2, seconds=30, lr=0.001, val_dice=0.75)
+    history.close_row(2, seconds=30, lr=0.001, measured=0.75)
     assert history.to_csv() == "step,minutes,lr,loss,val_dice\n1,0,0.003,1,\n2,0.5,0.001,0.25,0.75\n"
 
 

@@ -42,7 +42,7 @@ def test_every_new_row_is_told_once_and_the_last_again(run, tmp_path):
         told.show(run, 0.5)
         go(run, 20, 2.0)
         told.show(run, 1.0)
-        run.history.close_row(40, 60.0, 0.5, val_dice=0.75)
+        run.history.close_row(40, 60.0, 0.5, measured=0.75)
         told.finish(run)
     row = {"minutes": 1.0, "lr": 0.5, "loss": 2.0}
     assert notes.told == [

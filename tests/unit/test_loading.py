@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from learning_cases import ball
 
-from segmake.learning.loading import Loader
+from segmake.learning.loading import Loader, read_ahead
 from segmake.learning.sampling import Sampler
 
 
@@ -35,10 +35,18 @@ def test_waiting_is_counted(sampler):
 
 def test_it_names_the_cases_of_a_step(sampler):
     with Loader(sampler) as loader:
-        assert loader.cases(2) == [sampler.choose(2, 0)[0].name, sampler.choose(2, 1)[0].name]
+        assert loader.source.names(2) == [sampler.choose(2, 0)[0].name, sampler.choose(2, 1)[0].name]
 
 
 def test_closing_unread_leaves_no_thread(sampler):
     before = threading.active_count()
     Loader(sampler).close()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("ahead", [1, 3])
+def test_reading_ahead_starts_anywhere_and_changes_nothing(sampler, ahead):
+    stream = read_ahead(sampler, start=3, ahead=ahead)
+    for step in range(3, 7):
+        assert same(next(stream), sampler.read(step))
+    stream.close()

@@ -10,7 +10,7 @@ from plan_cases import small_plan
 from segmake.errors import ConfigError, InputError
 from segmake.learning import loop
 from segmake.learning.interruption import Stopped
-from segmake.learning.loop import Task, train
+from segmake.learning.loop import train
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +25,7 @@ def test_overfits_one_phantom(tmp_path):
     plan = small_plan(features=[8, 8, 8], batch=1)
     cases = [ball(0)]
     settings = {"steps": 100, "lr": 1e-2, "flip": [], "ema": 0.8}
-    whole = task(training=cases, plan=plan, **settings)
-    run = train(Task(whole.plan, whole.settings, 0, cases, cases, whole.identity), tmp_path / "state.pt")
+    run = train(task(training=cases, validation=cases, plan=plan, **settings), tmp_path / "state.pt")
     assert run.history.last("val_dice") > 0.95
     assert run.history.last("loss") < 0.5 * run.history.rows[0]["loss"]
 
@@ -40,7 +39,7 @@ def test_same_seed_same_weights_and_another_seed_others(tmp_path):
 
 def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
     first = train(task(), tmp_path / "state.pt")
-    monkeypatch.setattr(loop, "_augment", None)
+    monkeypatch.setattr(loop, "_learn", None)
     again = train(task(), tmp_path / "state.pt")
     assert digest(again) == digest(first)
     assert again.history == first.history

@@ -94,6 +94,6 @@ def test_a_loss_that_is_not_a_number_is_explained(tmp_path):
     broken = Case("bad", np.full_like(bad.image, np.nan), bad.label, bad.foreground)
     with pytest.raises(
         SegmakeError,
-        match=r"diverged 3 times.* nan .* step 1 .* of bad\); .* lower train\.lr",
+        match=r"diverged 3 times.* nan .* step 1 .* of bad\); .* lower the learning rate \(lr\)",
     ):
         train(task(training=[broken]), tmp_path / "state.pt")

@@ -71,7 +71,8 @@ def earlier(tmp_path) -> Run:
         "whole", case.image, (case.label > 0).astype("uint8"), np.minimum(case.foreground, [1, 99, 99, 99])
     )
     made = task(training=[whole], plan=small_plan(labels={"whole": 1}, batch=1), steps=1)
-    return train(replace(made, validation=[]), tmp_path / "earlier.pt")
+    made = replace(made, lesson=replace(made.lesson, validation=[]))
+    return train(made, tmp_path / "earlier.pt")
 
 
 def test_a_pretrained_start_resumes_exactly_with_a_frozen_encoder(tmp_path, monkeypatch, earlier, caplog):

@@ -55,14 +55,6 @@ def test_threads_change_nothing(threads):
         assert np.array_equal(batch.images, sampler().read(step).images)
 
 
-@pytest.mark.parametrize("ahead", [1, 3])
-def test_reading_ahead_starts_anywhere_and_changes_nothing(ahead):
-    stream = sampler().batches(start=3, ahead=ahead)
-    for step in range(3, 7):
-        assert np.array_equal(next(stream).images, sampler().read(step).images)
-    stream.close()
-
-
 def test_another_seed_gives_other_patches():
     assert not np.array_equal(sampler(seed=1).read(0).images, sampler().read(0).images)
 

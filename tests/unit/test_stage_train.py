@@ -82,7 +82,7 @@ def test_a_second_identical_job_publishes_the_same_bytes_without_training(result
     first = {path.name: path.read_bytes() for path in output.parent.iterdir() if path.is_file()}
     for name in first:
         (output.parent / name).unlink()
-    monkeypatch.setattr("segmake.learning.loop._augment", None)
+    monkeypatch.setattr("segmake.learning.loop._learn", None)
     train.run(job(results))
     assert {path.name: path.read_bytes() for path in output.parent.iterdir() if path.is_file()} == first
 

@@ -121,13 +121,13 @@ def test_nothing_that_fits_is_refused(tmp_path):
 
 def test_it_is_told_and_recorded(model, caplog):
     caplog.set_level(logging.INFO, "segmake")
-    taken = start(network(2, labels={"whole": 1}), TrainSettings(init_from=model))
+    taken = start(network(2, labels={"whole": 1}), TrainSettings(init_from=model), freeze_encoder)
     assert f"{taken.percent:.1f}% of the parameters come from {model}; fresh: output_block" in caplog.text
     about = taken.about()
     assert about["file"] == "model.pt"
     assert len(about["sha256"]) == 64
     assert about["percent"] == round(taken.percent, 2)
-    assert start(network(2), TrainSettings()) is None
+    assert start(network(2), TrainSettings(), freeze_encoder) is None
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -157,7 +157,7 @@ def test_the_encoder_of_a_nested_unet_is_its_way_down():
 
 def test_frozen_weights_stay_and_the_others_learn(model):
     made = network(2, labels={"whole": 1})
-    start(made, TrainSettings(init_from=model, freeze="encoder"))
+    start(made, TrainSettings(init_from=model, freeze="encoder"), freeze_encoder)
     before = {name: value.clone() for name, value in made.named_parameters()}
     optimizer = torch.optim.AdamW(made.parameters(), lr=0.1, weight_decay=0.1, fused=True)
     images = torch.randn(1, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -176,5 +176,5 @@ def test_an_unknown_encoder_is_explained():
 
 
 def test_freezing_random_weights_is_refused():
-    with pytest.raises(ConfigError, match=r"keeps the weights of train\.init_from, which is not set"):
-        start(network(), TrainSettings(freeze="encoder"))
+    with pytest.raises(ConfigError, match=r"keeps the weights of init_from, which is not set"):
+        start(network(), TrainSettings(freeze="encoder"), freeze_encoder)

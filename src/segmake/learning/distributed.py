@@ -103,7 +103,7 @@ class Ranks:
         if next(network.parameters()).device.type != "cuda":
             raise ConfigError(
                 f"the network normalises over the batch, which {self.count} processes can do together on "
-                "GPUs alone; train it in one process, or choose another norm in train.options"
+                "GPUs alone; train it in one process, or choose another norm in its options"
             )
         convert: Any = nn.SyncBatchNorm.convert_sync_batchnorm  # which has no types
         synchronised: nn.Module = convert(network)
@@ -149,8 +149,8 @@ class Share:
         if parts * ranks.count > batch:
             over = f" in each of {ranks.count} processes" if ranks.count > 1 else ""
             raise ConfigError(
-                f"train.accumulate splits a batch into at most its {batch} patches, got {parts}{over}; "
-                f"lower it or raise plan.batch{' (or use fewer GPUs)' if over else ''}"
+                f"accumulate splits a batch into at most its {batch} patches, got {parts}{over}; "
+                f"lower it or raise the batch{' (or use fewer GPUs)' if over else ''}"
             )
         divided = [part.tolist() for part in np.array_split(np.arange(batch), parts)]
         mine = [[row for row in part if row % ranks.count == ranks.rank] for part in divided]

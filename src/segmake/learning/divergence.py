@@ -32,7 +32,7 @@ def fall_back(run: Run, setback: Setback) -> None:
     if len(setbacks) > RETRIES:
         raise SegmakeError(
             f"training diverged {len(setbacks)} times, at last: {setback.description}; look at these cases, "
-            "lower train.lr, or set train.precision to fp32"
+            "lower the learning rate (lr), or set precision to fp32"
         )
     seconds, compiled = run.seconds, run.compiled
     become(run, run.good)

@@ -13,25 +13,28 @@ from dataclasses import dataclass, field
 from tqdm import tqdm
 
 log = logging.getLogger("segmake")
-COLUMNS = ("step", "minutes", "lr", "loss", "val_dice")
+COLUMNS = ("step", "minutes", "lr", "loss")
+SAID = {"val_dice": "val Dice", "val_auc": "val AUC"}
+"""What the figures of validation are called on a screen."""
 Figures = dict[str, float]
 
 
 @dataclass
 class History:
-    """Rows so far, and the losses since the last row."""
+    """Rows so far, and the losses since the last row. figure: the column of validation."""
 
     rows: list[Figures] = field(default_factory=list)
     recent: list[float] = field(default_factory=list)
+    figure: str = "val_dice"
 
-    def close_row(self, step: int, seconds: float, lr: float, val_dice: float = math.nan) -> None:
-        """Add a row with the mean loss since the last one; val_dice is NaN where it was not measured.
+    def close_row(self, step: int, seconds: float, lr: float, measured: float = math.nan) -> None:
+        """Add a row with the mean loss since the last one; `measured` is NaN where validation was not.
 
         Without a new loss the last row is closed again.
         """
         loss = math.fsum(self.recent) / len(self.recent) if self.recent else self.rows.pop()["loss"]
         row = {"step": step, "minutes": round(seconds / 60, 4), "lr": lr, "loss": loss}
-        self.rows.append(row if math.isnan(val_dice) else {**row, "val_dice": val_dice})
+        self.rows.append(row if math.isnan(measured) else {**row, self.figure: measured})
         self.recent = []
 
     def last(self, name: str) -> float:
@@ -40,16 +43,17 @@ class History:
 
     def summary(self) -> Figures:
         """Last figures that depend on the data alone, not on the clock."""
-        found = {name: self.last(name) for name in ("step", "loss", "val_dice")}
+        found = {name: self.last(name) for name in ("step", "loss", self.figure)}
         return {name: value for name, value in found.items() if not math.isnan(value)}
 
     def to_csv(self) -> str:
         """Comma-separated text, one row per entry, empty where a figure was not measured."""
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        columns = (*COLUMNS, self.figure)
+        writer.writerow(columns)
         for row in self.rows:
-            writer.writerow([f"{row[name]:.6g}" if name in row else "" for name in COLUMNS])
+            writer.writerow([f"{row[name]:.6g}" if name in row else "" for name in columns])
         return stream.getvalue()
 
 
@@ -81,7 +85,8 @@ class Display:
         self._pace.append((step, seconds))
         first = self._pace[0] if len(self._pace) > 1 else (0, 0.0)
         pace = batch * (step - first[0]) / max(seconds - first[1], 1e-9)
-        figures = {"loss": history.last("loss"), "val Dice": history.last("val_dice")}
+        figure = history.figure
+        figures = {"loss": history.last("loss"), SAID.get(figure, figure): history.last(figure)}
         known = [f"{name} {value:.3f}" for name, value in figures.items() if not math.isnan(value)]
         course = ", ".join([f"step {step}", *known, f"{pace:.3g} patches/s"])
         self.bar.update(max(0.0, 100 * progress - self.bar.n))

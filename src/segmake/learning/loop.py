@@ -1,6 +1,7 @@
-"""The training loop, in reading order.
+"""The training loop of both branches, in reading order.
 
 sample -> augment -> forward -> loss -> backward -> clip -> step -> average -> record -> checkpoint
+What is learned comes as a lesson (`segmenting`, `classifying`).
 """
 
 from __future__ import annotations
@@ -20,25 +21,23 @@ from torch import Tensor, nn
 
 from segmake.device import autocast, choose_device
 from segmake.errors import InputError
-from segmake.learning import augmentation, compiling, transfer
+from segmake.learning import compiling
 from segmake.learning.distributed import ALONE, Ranks, Share
 from segmake.learning.divergence import damping, fall_back
+from segmake.learning.history import History
 from segmake.learning.interruption import Stopped, StopRequest
 from segmake.learning.journal import Journal
+from segmake.learning.lesson import Lesson, Loss, Measure
 from segmake.learning.loading import Loader
-from segmake.learning.losses import Loss
-from segmake.learning.networks import build, check, logits
+from segmake.learning.networks import logits
 from segmake.learning.optimizers import make_optimizer, set_rate
 from segmake.learning.reproducibility import MARKS, weights_sha256
 from segmake.learning.run import Run, Setback, average, mark_good, restore, save
-from segmake.learning.sampling import Batch, Case, Sampler, generator
+from segmake.learning.sampling import CHANCE, generator
 from segmake.learning.schedule import Schedule
-from segmake.learning.validation import Validation
-from segmake.plan import Plan
-from segmake.settings import TrainSettings
+from segmake.training import LearnSettings
 
 log = logging.getLogger("segmake")
-AUGMENT, CHANCE = 3, 4
 ROW_STEPS = 20
 VALIDATION_STEPS = 100
 
@@ -51,20 +50,21 @@ class Task:
     ranks: the processes that train together.
     """
 
-    plan: Plan
-    settings: TrainSettings
-    seed: int
-    training: Sequence[Case]
-    validation: Sequence[Case]
+    lesson: Lesson
     identity: dict[str, Any]
     rates: Sequence[float] = ()
     compiled: bool | None = None
     ranks: Ranks = ALONE
 
+    @property
+    def settings(self) -> LearnSettings:
+        """How it is learned."""
+        return self.lesson.settings
+
     @cached_property
     def share(self) -> Share:
         """What this process computes of every batch."""
-        return Share.of(self.plan.batch, self.settings.accumulate, self.ranks)
+        return Share.of(self.lesson.batch, self.settings.accumulate, self.ranks)
 
     @property
     def device(self) -> torch.device:
@@ -77,31 +77,33 @@ def train(task: Task, state: Path, journal: Journal | None = None) -> Run:
 
     Raises Stopped after a signal (the state is saved), SegmakeError when training diverges again and again.
     """
-    settings, plan, ranks = task.settings, task.plan, task.ranks
+    settings, lesson, ranks = task.settings, task.lesson, task.ranks
     run = _start(task, state)
     schedule = Schedule.of(settings, task.rates)
-    loss = Loss.of(plan, settings.batch_dice, ranks)
-    validation = Validation(task.validation, plan, task.device, settings.precision, ranks)
+    loss, measure = lesson.loss(ranks), lesson.measure(task.device, ranks)
     saved = time.perf_counter()
     if run.compiled:
         _compile(run, task)
-    with StopRequest() as stop, _loader(task) as loader, journal or Journal() as told:
-        told.start(run, schedule.progress(run.step, run.seconds), plan.batch)
-        while schedule.progress(run.step, run.seconds) < 1:
+    with (
+        StopRequest() as stop,
+        Loader(lesson.source(task.share.rows)) as loader,
+        journal or Journal() as told,
+    ):
+        told.start(run, schedule.progress(run.step, run.seconds), lesson.batch)
+        while schedule.progress(run.step, run.seconds) < 1 and not _waited_enough(run, lesson):
             begun = time.perf_counter()
             mark_good(run)
-            torch.manual_seed(
-                int(generator(task.seed, CHANCE, run.step).integers(2**62)) + ranks.rank
-            )  # dropout
-            images, labels = _augment(loader.take(run.step), task, run.step)
+            chance = int(generator(settings.seed, CHANCE, run.step).integers(2**62))
+            torch.manual_seed(chance + ranks.rank)  # dropout
+            images, truth = lesson.view(loader.take(run.step), run.step, task.device, task.share.rows)
             rate = schedule.rate(run.step, run.seconds) * damping(run)
-            value, norm = _learn(run.network, images, labels, loss, task)
+            value, norm = _learn(run.network, images, truth, loss, task)
             if math.isfinite(value) and math.isfinite(norm):
                 _advance(run, rate, settings.ema)
-                _record(run, value, rate, validation)
+                _record(run, value, rate, measure, lesson.patience)
             else:
-                fall_back(run, Setback(run.step + 1, rate, value, norm, loader.cases(run.step)))
-                told.start(run, schedule.progress(run.step, run.seconds), plan.batch)
+                fall_back(run, Setback(run.step + 1, rate, value, norm, loader.source.names(run.step)))
+                told.start(run, schedule.progress(run.step, run.seconds), lesson.batch)
             run.seconds += time.perf_counter() - begun
             stopped = _agree(run, stop, ranks)
             told.show(run, schedule.progress(run.step, run.seconds))
@@ -114,25 +116,28 @@ def train(task: Task, state: Path, journal: Journal | None = None) -> Run:
                 raise Stopped(
                     f"training was stopped by {stopped} after step {run.step}; run it again to go on"
                 )
-        _finish(run, task, state, validation)
+        _finish(run, task, state, measure)
         told.finish(run)
     return run
 
 
 def _start(task: Task, state: Path) -> Run:
     """Make the network and its average with the same weights, or those of the state."""
-    name, settings = task.settings.network, task.settings
-    made = [
-        build(name, settings.options, task.plan, settings.deep_supervision, task.seed).to(task.device)
-        for _ in range(2)
-    ]
-    check(made[0], name, task.plan)
-    taken = transfer.start(made[0], settings)
+    lesson = task.lesson
+    made = [lesson.build().to(task.device) for _ in range(2)]
+    lesson.check(made[0].train())
+    taken = lesson.start(made[0])
     made[1].load_state_dict(made[0].state_dict())
     made[0] = task.ranks.whole(made[0])
-    optimizer = make_optimizer(made[0], settings)
-    about = taken.about() if taken else {}
-    run = Run(made[0].train(), made[1].eval().requires_grad_(False), optimizer, start=about)
+    optimizer = make_optimizer(lesson.parameters(made[0]), task.settings)
+    run = Run(
+        made[0],
+        made[1].eval().requires_grad_(False),
+        optimizer,
+        start=taken.about() if taken else {},
+        history=History(figure=lesson.figure),
+        averages_buffers=lesson.averages_buffers,
+    )
     restore(run, task.identity, state, task.device)
     if not task.ranks.agree(run.step):
         raise InputError(f"{state} is not the same everywhere; train in a folder that all machines share")
@@ -141,29 +146,7 @@ def _start(task: Task, state: Path) -> Run:
     return run
 
 
-def _loader(task: Task) -> Loader:
-    """Read batches whose patches have room round them for rotations."""
-    plan = task.plan
-    border = augmentation.Grid(plan.patch, plan.spacing_mm).border()
-    oversample = task.settings.oversample
-    sampler = Sampler(task.training, plan.patch, border, plan.batch, oversample, task.seed, task.share.rows)
-    return Loader(sampler)
-
-
-def _augment(batch: Batch, task: Task, step: int) -> tuple[Tensor, Tensor]:
-    """Move a batch (or a share of it) to the device and change it there; the step alone decides how."""
-    images = torch.from_numpy(batch.images).to(task.device, non_blocking=True)
-    labels = torch.from_numpy(batch.labels).to(task.device, non_blocking=True)
-    grid = augmentation.Grid(task.plan.patch, task.plan.spacing_mm)
-    recipe = augmentation.Recipe.of(task.settings, task.plan)
-    random = generator(task.seed, AUGMENT, step)
-    parameters = augmentation.draw(recipe, grid, (task.plan.batch, images.shape[1]), random)
-    if task.ranks.count > 1:
-        parameters = parameters.of(task.share.rows)
-    return augmentation.apply(images, labels, grid, parameters)
-
-
-def _learn(network: nn.Module, images: Tensor, labels: Tensor, loss: Loss, task: Task) -> tuple[float, float]:
+def _learn(network: nn.Module, images: Tensor, truth: Tensor, loss: Loss, task: Task) -> tuple[float, float]:
     """Find the gradient of a batch, clipped; returns the loss and the norm before clipping.
 
     The batch may be computed in parts; its loss is the mean over them, weighted by their patches. It is the
@@ -171,11 +154,11 @@ def _learn(network: nn.Module, images: Tensor, labels: Tensor, loss: Loss, task:
     """
     values = []
     network.zero_grad()
-    split = [torch.split(batch, task.share.sizes) for batch in (images, labels)]
-    for some, truth, weight in zip(*split, task.share.weights, strict=True):
+    split = [torch.split(batch, task.share.sizes) for batch in (images, truth)]
+    for some, answers, weight in zip(*split, task.share.weights, strict=True):
         with autocast(task.device, task.settings.precision):
             outputs = logits(network, some)
-        value = loss(outputs, truth) * weight
+        value = loss(outputs, answers) * weight
         value.backward()
         values.append(value.detach())
     task.ranks.sum_gradients(network)
@@ -195,13 +178,20 @@ def _advance(run: Run, rate: float, ema: float) -> None:
         run.hashes[str(run.step)] = weights_sha256(run.network)
 
 
-def _record(run: Run, loss: float, rate: float, validation: Validation) -> None:
-    """Note the loss; close a row of the history every few steps, with a validation Dice every few rows."""
+def _record(run: Run, loss: float, rate: float, measure: Measure, patience: int) -> None:
+    """Note the loss; close a row of the history every few steps, with a look at validation every few rows."""
     run.history.recent.append(loss)
     if run.step % ROW_STEPS == 0:
-        measured = run.step % VALIDATION_STEPS == 0
-        dice = validation.dice(run.averaged) if measured else math.nan
-        run.history.close_row(run.step, run.seconds, rate, dice)
+        looks = run.step % VALIDATION_STEPS == 0
+        figure = measure(run.averaged) if looks else math.nan
+        run.history.close_row(run.step, run.seconds, rate, figure)
+        if looks and patience:
+            run.best.look(figure, run.step, run.averaged)
+
+
+def _waited_enough(run: Run, lesson: Lesson) -> bool:
+    """Whether validation has not improved for so long that training ends."""
+    return bool(lesson.patience) and run.best.looks >= lesson.patience
 
 
 def _agree(run: Run, stop: StopRequest, ranks: Ranks) -> str:
@@ -235,8 +225,7 @@ def _decide(run: Run, task: Task, schedule: Schedule) -> bool:
 
 def _compile(run: Run, task: Task) -> bool:
     """Compile the network for the parts that batches come in."""
-    plan = task.plan
-    images = torch.zeros(max(task.share.sizes), len(plan.channels), *plan.patch, device=task.device)
+    images = task.lesson.example(max(task.share.sizes), task.device)
     with autocast(task.device, task.settings.precision):
         failed = not compiling.compile_network(run.network, images)
     if task.ranks.largest(failed)[0]:  # in any process
@@ -246,11 +235,15 @@ def _compile(run: Run, task: Task) -> bool:
     return True
 
 
-def _finish(run: Run, task: Task, state: Path, validation: Validation) -> None:
+def _finish(run: Run, task: Task, state: Path, measure: Measure) -> None:
     """Close the history and keep the finished state, so that the same job only publishes again."""
     if not run.finished:
         rate = run.rates[-1]
         run.hashes[str(run.step)] = weights_sha256(run.network)
-        run.history.close_row(run.step, run.seconds, rate, validation.dice(run.averaged))
+        figure = measure(run.averaged)
+        run.history.close_row(run.step, run.seconds, rate, figure)
+        if task.lesson.patience:
+            run.best.look(figure, run.step, run.averaged)
+            run.best.publish(run.averaged)
         run.finished = True
         _save(run, task, state)

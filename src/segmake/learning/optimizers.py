@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
-from torch import nn
 from torch.optim import Optimizer
 
-from segmake.settings import TrainSettings
+from segmake.training import LearnSettings
 
-RATE = {"adamw": 3e-3, "sgd": 1e-2}
-DECAY = {"adamw": 1e-2, "sgd": 3e-5}
-"""For SGD those of nnU-Net (Isensee et al., Nature Methods 2021); AdamW's is torch's default."""
+RATE = {"adamw": 3e-3, "adam": 1e-4, "sgd": 1e-2}
+DECAY = {"adamw": 1e-2, "adam": 0.0, "sgd": 3e-5}
+"""For SGD those of nnU-Net (Isensee et al., Nature Methods 2021); the decays of the others are torch's."""
 
 
-def peak_rate(settings: TrainSettings) -> float:
+def peak_rate(settings: LearnSettings) -> float:
     """Peak learning rate."""
     return RATE[settings.optimizer] if settings.lr is None else settings.lr
 
 
-def make_optimizer(network: nn.Module, settings: TrainSettings) -> Optimizer:
-    """Optimiser of all weights of a network.
+def make_optimizer(weights: Iterable[Any], settings: LearnSettings) -> Optimizer:
+    """Optimiser of weights, or of groups of them; a group's `factor` multiplies its rate.
 
-    adamw: Loshchilov and Hutter, 2019, whose decay is decoupled from the rate's gradient. sgd: with Nesterov
-    momentum; its decay is part of the gradient.
+    adam: Kingma and Ba, 2015. adamw: Loshchilov and Hutter, 2019, whose decay is decoupled from the rate's
+    gradient. sgd: with Nesterov momentum. The decay of adam and sgd is part of the gradient.
     """
     decay = DECAY[settings.optimizer] if settings.weight_decay is None else settings.weight_decay
-    weights, rate = network.parameters(), peak_rate(settings)
+    rate = peak_rate(settings)
     if settings.optimizer == "sgd":
         return torch.optim.SGD(
             weights, lr=rate, weight_decay=decay, momentum=settings.momentum, nesterov=True, fused=True
         )
-    return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)
+    kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
+    return kind(weights, lr=rate, weight_decay=decay, fused=True)
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:
-    """Give every group of weights this learning rate."""
+    """Give every group of weights this learning rate, times its factor."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("factor", 1)

@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 from segmake.errors import InputError
 from segmake.learning import checkpoint
 from segmake.learning.history import History
+from segmake.learning.patience import Best
 
 log = logging.getLogger("segmake")
 GOOD_STEPS = 100
@@ -55,7 +56,8 @@ class Run:
 
     averaged: the weights to publish; rates: learning rate of each step taken; compiled: None until decided;
     hashes: SHA-256 of the weights after some steps, by step; start: what came from `train.init_from`;
-    processes: numbers of processes that it was trained in.
+    processes: numbers of processes that it was trained in; best: kept where training may stop early;
+    averages_buffers: whether buffers are averaged with the weights, or copied.
     """
 
     network: nn.Module
@@ -72,6 +74,8 @@ class Run:
     history: History = field(default_factory=History)
     good: Content = field(default_factory=dict)
     processes: list[int] = field(default_factory=list)
+    best: Best = field(default_factory=Best)
+    averages_buffers: bool = False
 
 
 FIGURES = ("step", "seconds", "finished", "compiled", "hashes")
@@ -82,13 +86,16 @@ def content(run: Run) -> Content:
     about = {name: getattr(run, name) for name in FIGURES}
     about |= {"rows": run.history.rows, "recent": run.history.recent, "processes": run.processes}
     about |= {"setbacks": [vars(setback) for setback in run.setbacks]}
-    return {
+    if run.best.weights:
+        about["best"] = run.best.about()
+    kept = {
         "about": json.dumps(about),
         "network": checkpoint.tensors(run.network),
         "averaged": checkpoint.tensors(run.averaged),
         "optimizer": run.optimizer.state_dict(),
         "rates": torch.tensor(run.rates, dtype=torch.float64),
     }
+    return kept | ({"best": run.best.weights} if run.best.weights else {})
 
 
 def become(run: Run, kept: Mapping[str, Any]) -> None:
@@ -98,7 +105,8 @@ def become(run: Run, kept: Mapping[str, Any]) -> None:
     run.optimizer.load_state_dict(copy.deepcopy(kept["optimizer"]))  # else it would go on working in these
     run.rates = kept["rates"].tolist()
     about = json.loads(kept["about"])
-    run.history = History(about["rows"], about["recent"])
+    run.history = History(about["rows"], about["recent"], run.history.figure)
+    run.best = Best(**about["best"], weights=kept["best"]) if "best" in about else Best()
     run.setbacks = [Setback(**setback) for setback in about["setbacks"]]
     for name in FIGURES:
         setattr(run, name, about[name])
@@ -148,4 +156,7 @@ def average(run: Run, decay: float) -> None:
     share = 1 - min(decay, (1 + run.step) / (10 + run.step))
     torch._foreach_lerp_(list(run.averaged.parameters()), list(run.network.parameters()), share)
     for target, source in zip(run.averaged.buffers(), run.network.buffers(), strict=True):
-        target.copy_(source)
+        if run.averages_buffers and source.is_floating_point():
+            target.lerp_(source, share)
+        else:
+            target.copy_(source)

@@ -5,8 +5,7 @@ Nothing depends on how many threads read, on the order they finish in, or on whe
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,7 +15,8 @@ import numpy as np
 from segmake.plan import Triple
 from segmake.volume.volume import Array
 
-EPOCH, PATCH = 1, 2
+EPOCH, PATCH, AUGMENT, CHANCE, SUBSET, BALANCE = range(1, 7)
+"""Purposes of random numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Batch:
-    """Patches of one step, borders included. images: float32 [B, C, X, Y, Z]; labels: uint8 [B, X, Y, Z]."""
+    """Patches of one step. images: [B, C, X, Y, Z], borders included; labels: uint8 [B, X, Y, Z].
+
+    In classification images: uint8 [B, C, S, S]; labels: float32 [B, classes].
+    """
 
     images: Array
     labels: Array
@@ -69,25 +72,15 @@ class Sampler:
         patches = [self._patch(step, index) for index in rows]
         return Batch(np.stack([p[0] for p in patches]), np.stack([p[1] for p in patches]))
 
-    def batches(self, start: int, ahead: int = 2) -> Generator[Batch, None, None]:
-        """Yield the batches from step `start` on, without end, read ahead in a thread."""
-        with ThreadPoolExecutor(1) as pool:
-            waiting: list[Future[Batch]] = [pool.submit(self.read, start + i) for i in range(ahead)]
-            step = start + ahead
-            try:
-                while True:
-                    waiting.append(pool.submit(self.read, step))
-                    step += 1
-                    yield waiting.pop(0).result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+    def names(self, step: int) -> list[str]:
+        """Names of the cases that the patches of a step come from."""
+        return [self.choose(step, index)[0].name for index in range(self.batch)]
 
     def choose(self, step: int, index: int) -> tuple[Case, Triple]:
         """Choose a case and the first voxel of a patch in it (negative where the patch sticks out)."""
         number = step * self.batch + index
         epoch, position = divmod(number, len(self.cases))
-        case = self.cases[_permutation(self.seed, epoch, len(self.cases))[position]]
+        case = self.cases[permutation(self.seed, epoch, len(self.cases))[position]]
         random = generator(self.seed, PATCH, step, index)
         wanted = random.random() < self.oversample and case.foreground.shape[0] > 0
         centre = _foreground_voxel(np.asarray(case.foreground[:]), random) if wanted else None
@@ -129,9 +122,10 @@ def central_patch(case: Case, size: Triple) -> tuple[Array, Array]:
     return read_patch(case, (start[0], start[1], start[2]), size)
 
 
-@lru_cache(maxsize=4)
-def _permutation(seed: int, epoch: int, count: int) -> tuple[int, ...]:
-    return tuple(int(i) for i in generator(seed, EPOCH, epoch).permutation(count))
+@lru_cache(maxsize=64)
+def permutation(seed: int, epoch: int, count: int, *purpose: int) -> tuple[int, ...]:
+    """Order of `count` things in an epoch (of the things of one purpose)."""
+    return tuple(int(i) for i in generator(seed, *(purpose or (EPOCH,)), epoch).permutation(count))
 
 
 def _foreground_voxel(foreground: Array, random: np.random.Generator) -> Array:

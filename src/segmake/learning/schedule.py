@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from segmake.learning.optimizers import peak_rate
-from segmake.settings import TrainSettings
+from segmake.training import LearnSettings
 
 POWER = 0.9
 """Of the polynomial decay (Isensee et al., nnU-Net, Nature Methods 2021)."""
@@ -28,7 +28,7 @@ class Schedule:
     replayed: Sequence[float] = ()
 
     @classmethod
-    def of(cls, settings: TrainSettings, replayed: Sequence[float] = ()) -> Schedule:
+    def of(cls, settings: LearnSettings, replayed: Sequence[float] = ()) -> Schedule:
         """Make the schedule that the settings describe."""
         budget = settings.steps, settings.minutes
         return cls(*budget, peak_rate(settings), settings.warmup, settings.schedule, replayed)

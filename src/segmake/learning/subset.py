@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segmake.errors import ConfigError
-from segmake.learning.sampling import generator
-
-SUBSET = 5
-"""Purpose of the random numbers that order the groups."""
+from segmake.learning.sampling import SUBSET, generator
 
 
 def choose_cases(groups: Sequence[str], count: int, seed: int) -> list[int]:

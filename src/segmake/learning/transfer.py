@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from segmake.errors import ConfigError, InputError
 from segmake.learning.weights import bare, identify, read_weights
-from segmake.settings import TrainSettings
 
 log = logging.getLogger("segmake")
 ENCODERS = {
@@ -30,6 +29,18 @@ ENCODERS = {
 }
 """How the names of a network's encoder begin; of any other network: encoder or backbone."""
 SHOWN = 4
+
+
+class Starting(Protocol):
+    """The settings of a start."""
+
+    @property
+    def init_from(self) -> Path | None:
+        """File of weights."""
+
+    @property
+    def freeze(self) -> Literal["none", "encoder"]:
+        """Which part keeps them."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +76,10 @@ class Taken:
         return facts | {"adapted": self.adapted, "fresh": self.fresh, "unused": len(self.unused)}
 
 
-def start(network: nn.Module, settings: TrainSettings) -> Taken | None:
-    """Do what `train.init_from` and `train.freeze` say to a network that was just made; log it.
+def start(network: nn.Module, settings: Starting, freeze: Callable[[nn.Module], float]) -> Taken | None:
+    """Do what `init_from` and `freeze` say to a network that was just made; log it.
+
+    freeze: stops the encoder from learning and returns its percentage of the parameters.
 
     Raises:
         InputError: nothing in the file fits, or it cannot be read.
@@ -74,12 +87,12 @@ def start(network: nn.Module, settings: TrainSettings) -> Taken | None:
     """
     if settings.init_from is None:
         if settings.freeze != "none":
-            raise ConfigError("train.freeze keeps the weights of train.init_from, which is not set; set it")
+            raise ConfigError("freeze keeps the weights of init_from, which is not set; set it")
         return None
     taken = apply(network, settings.init_from)
     log.info(taken.sentence())
     if settings.freeze == "encoder":
-        log.info("the encoder keeps its weights: %.1f%% of the parameters", freeze_encoder(network))
+        log.info("the encoder keeps its weights: %.1f%% of the parameters", freeze(network))
     return taken
 
 
@@ -129,7 +142,7 @@ def freeze_encoder(network: nn.Module) -> float:
     if not chosen or len(chosen) == len(parameters):
         parts = ", ".join(name for name, _ in network.named_children())
         raise ConfigError(
-            f"train.freeze: encoder does not know which part of {kind} that is (its parts: {parts}); "
+            f"freeze: encoder does not know which part of {kind} that is (its parts: {parts}); "
             f"call it encoder in your class, choose one of {', '.join(ENCODERS)}, or set freeze: none"
         )
     for name in chosen:
@@ -161,8 +174,8 @@ def _mismatch(path: Path, found: Mapping[str, Tensor], own: Mapping[str, Tensor]
     (theirs, one), (ours, other) = next(iter(found.items())), next(iter(own.items()))
     return (
         f"none of the {len(found)} weights in {path} fits the network: it begins with {theirs} "
-        f"{list(one.shape)}, the network with {ours} {list(other.shape)}; set train.network, train.options "
-        "and plan.features as they were for these weights"
+        f"{list(one.shape)}, the network with {ours} {list(other.shape)}; set network, options and "
+        "plan.features as they were for these weights"
     )
 
 

@@ -51,9 +51,7 @@ def _file(path: Path) -> Path:
     """The file itself, or that of a bundle's folder."""
     file = path / BUNDLED if path.is_dir() else path
     if not file.is_file():
-        raise InputError(
-            f"train.init_from: {file} does not exist; give a file, or the folder of a MONAI bundle"
-        )
+        raise InputError(f"init_from: {file} does not exist; give a file, or the folder of a MONAI bundle")
     return file
 
 

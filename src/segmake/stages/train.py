@@ -6,45 +6,31 @@ same job was), publish the averaged weights with the plan. The rolling state sta
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from segmake.configuration import flags
-from segmake.device import choose_device, gpu_ids
 from segmake.errors import ConfigError, InputError
 from segmake.jobs import TrainJob
+from segmake.learning import session
 from segmake.learning.checkpoint import TrainedModel, load_model, save_model, versions
-from segmake.learning.distributed import Ranks, joined, together
+from segmake.learning.distributed import Ranks
 from segmake.learning.journal import Journal
-from segmake.learning.launching import launch
 from segmake.learning.loop import Task, train
-from segmake.learning.reproducibility import statement
 from segmake.learning.run import Run
 from segmake.learning.sampling import Case
+from segmake.learning.segmenting import Segmentation
 from segmake.learning.subset import choose_cases
-from segmake.learning.tracking import MlflowRun
-from segmake.learning.weights import identify
-from segmake.lease import lease
 from segmake.plan import Plan
-from segmake.provenance import manifest_path
 from segmake.settings import TrainSettings
 from segmake.tables import Row, read_cases
 from segmake.volume.store import load_array, open_array
 
 log = logging.getLogger("segmake")
 VERSION = 2
-FACTS = ("reproducibility", "training_cases")
-"""What the manifest of a training says beside what every manifest does."""
-IRRELEVANT = {"folds", "seeds", "device", "checkpoint_minutes", "cache_gb", "mlflow", "replay"}
-"""Settings that do not decide the weights: changing one does not begin training again (what is read from
-`replay` does)."""
 
 
 def run(job: TrainJob) -> dict[str, Any]:
@@ -52,51 +38,12 @@ def run(job: TrainJob) -> dict[str, Any]:
 
     With several GPUs, this process starts one for each and waits for them.
     """
-    if job.gpus and job.device != "cpu":
-        _check_gpus(job.gpus)
-    if job.gpus > 1 and not together():
-        tables = ["--tables", *map(str, job.tables)]
-        launch(["train", *flags(job, leave_out=("tables",)), *tables], job.gpus)
-        written = json.loads(manifest_path(job.output).read_text(encoding="utf-8"))
-        return {name: written[name] for name in FACTS}
-    with joined() as ranks, _place(job.device, ranks):
-        facts = _train(job, ranks)
-        ranks.wait()
-    if not ranks.first:
-        raise SystemExit(0)  # the first process writes the manifest
-    return facts
-
-
-def _check_gpus(count: int) -> None:
-    """Where GPUs were asked for, nothing is trained without them."""
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if found < count:
-        raise ConfigError(
-            f"the job was given gpu: {count}, but {found} GPUs are usable here; ask for as many as there are "
-            "(gpu: 0 takes one where there is one), or set train.device to cpu"
-        )
-
-
-@contextmanager
-def _place(device: str, ranks: Ranks) -> Iterator[None]:
-    """Hold a GPU of this machine for each process, where GPUs are used; no other training shares it."""
-    if choose_device(device).type == "cpu":
-        log.info("training on the CPU")
-        yield
-        return
-    with ExitStack() as held:
-        numbers = held.enter_context(lease(gpu_ids(), ranks.local_count)) if ranks.local == 0 else []
-        torch.cuda.set_device(ranks.from_local_first(numbers)[ranks.local])
-        log.info("training on %s", torch.cuda.get_device_name())
-        yield
+    words = ["train", *flags(job, leave_out=("tables",)), "--tables", *map(str, job.tables)]
+    return session.conduct(job, words, lambda ranks: _train(job, ranks))
 
 
 def _train(job: TrainJob, ranks: Ranks) -> dict[str, Any]:
     """Train as one of `ranks`, of which the first publishes the model."""
-    torch.set_num_threads(max(1, job.threads // ranks.local_count))
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    if not ranks.first:
-        log.setLevel(logging.ERROR)  # the first one tells
     plan = Plan.load(job.plan)
     rows = read_cases(job.tables)
     training, validation = _split(rows, plan, job.fold)
@@ -105,56 +52,41 @@ def _train(job: TrainJob, ranks: Ranks) -> dict[str, Any]:
     replayed = _replayed(settings)
     rates = replayed.rates[: job.replay_steps] if replayed else []
     in_memory = _gigabytes(rows) * ranks.local_count <= settings.cache_gb
-    task = Task(
+    lesson = Segmentation(
         plan,
         settings,
-        job.seed,
         training=[_case(row, in_memory) for row in training],
         validation=[_case(row, False) for row in validation],
-        identity=_identity(job, settings, plan, training) | _course(replayed, rates),
-        rates=rates,
-        compiled=replayed.compiled if replayed else None,
-        ranks=ranks,
     )
+    identity = _identity(job, settings, plan, training)
+    if replayed:
+        identity |= session.course(rates, replayed.compiled)
+    task = Task(lesson, identity, rates, replayed.compiled if replayed else None, ranks)
     log.info("training on %d cases, %d kept for validation", len(training), len(validation))
-    state = job.output.parent / "state"
-    journal = _journal(job, settings, state) if ranks.first else Journal("")
-    result = train(task, state / "state.pt", journal)
+    journal = session.open_journal(job.output, job.fold, settings) if ranks.first else Journal("")
+    result = train(task, session.state_folder(job.output) / "state.pt", journal)
     if ranks.first:
-        save_model(job.output, _model(task, job.fold, result))
-    clocked = settings.minutes is not None and not rates
-    vouched = statement(result.hashes, task.device.type, bool(result.compiled), clocked, result.processes)
-    return dict(zip(FACTS, (vouched, len(training)), strict=True))
+        save_model(job.output, _model(lesson, job.fold, result))
+    return session.facts(task, result, len(training))
 
 
-def _model(task: Task, fold: int, result: Run) -> TrainedModel:
+def _model(lesson: Segmentation, fold: int, result: Run) -> TrainedModel:
     """What is published of a training."""
     return TrainedModel(
         result.averaged,
-        task.plan,
+        lesson.plan,
         fold,
-        task.settings,
-        task.seed,
-        validation=[case.name for case in task.validation],
+        lesson.settings,
+        lesson.settings.seed,
+        validation=[case.name for case in lesson.validation],
         history=result.history.summary(),
         versions=versions(),
         rates=result.rates,
         compiled=bool(result.compiled),
-        training=[case.name for case in task.training],
+        training=[case.name for case in lesson.training],
         hashes=result.hashes,
         start=result.start,
     )
-
-
-def _journal(job: TrainJob, settings: TrainSettings, state: Path) -> Journal:
-    """Where the course of training goes: beside the model, and where the settings say."""
-    others = []
-    if settings.mlflow:
-        name = str(job.output.parent)
-        others.append(
-            MlflowRun(settings.mlflow, name, state / "mlflow.txt", settings.model_dump(mode="json"))
-        )
-    return Journal(f"fold {job.fold}", job.output.parent / "history.csv", state / "tensorboard", others)
 
 
 def _replayed(settings: TrainSettings) -> TrainedModel | None:
@@ -162,11 +94,6 @@ def _replayed(settings: TrainSettings) -> TrainedModel | None:
     if settings.replay is None:
         return None
     return load_model(settings.replay, torch.device("cpu"), settings.network)
-
-
-def _course(replayed: TrainedModel | None, rates: list[float]) -> dict[str, Any]:
-    """What decides the weights of a training that repeats another."""
-    return {"replayed": _hash([rates, replayed.compiled])} if replayed else {}
 
 
 def _split(rows: list[Row], plan: Plan, fold: int) -> tuple[list[Row], list[Row]]:
@@ -212,20 +139,11 @@ def _gigabytes(rows: list[Row]) -> float:
 
 def _identity(job: TrainJob, settings: TrainSettings, plan: Plan, rows: list[Row]) -> dict[str, Any]:
     """Everything that decides the weights, by name, so that a change can be told apart."""
-    facts = {f"train.{name}": value for name, value in settings.model_dump(mode="json").items()}
-    for name in IRRELEVANT:
-        del facts[f"train.{name}"]
-    if settings.init_from is not None:
-        facts["train.init_from"] = identify(settings.init_from)  # what is in it, not what it is called
     cases = [[row["case"], row.get("key", ""), row.get("sha256", "")] for row in rows]
     planned = plan.model_dump(mode="json", exclude={"reasons", "folds"})
-    return facts | {
+    return session.deciding("train", settings) | {
         "version": VERSION,
         "fold": job.fold,
-        "plan": _hash(planned),
-        "training cases": _hash(cases),
+        "plan": session.digest(planned),
+        "training cases": session.digest(cases),
     }
-
-
-def _hash(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -21,13 +21,14 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from segmake.cores import limited
 from segmake.errors import CaseExcluded, CasesFailed, InputError, explained
-from segmake.progress import tell, track
+from segmake.progress import tell_case, track
 from segmake.seal import is_broken, sealed
 from segmake.tables import Row, hash_path, write_table, write_text
 
@@ -93,17 +94,10 @@ class Shard:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         rows: list[Row] = []
-        done = self._each(items, work)
-        for row in track(done, len(items), self.stage):
-            rows.append(row)
-            note = row["reason"] or f"{row['seconds']} s"
-            place = f"{self.stage} {len(rows)}/{len(items)}"
-            if row["status"] == "failed":
-                log.error("%s %s failed: %s", place, row["case"], note)
-            elif row["status"] == "excluded":
-                log.warning("%s %s is left out: %s", place, row["case"], note)
-            else:
-                tell("%s %s %s", place, row["case"], "already done" if row.pop("skipped", "") else note)
+        with limited(1) if self.processes else nullcontext():  # a process per thread
+            for row in track(self._each(items, work), len(items), self.stage):
+                rows.append(row)
+                tell_case(row, f"{self.stage} {len(rows)}/{len(items)} {row['case']}")
         rows.sort(key=lambda row: row["case"])
         write_table(self.table, rows, COLUMNS)
         failed = [row for row in rows if row["status"] == "failed"]

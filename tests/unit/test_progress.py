@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from segmake.progress import tell, track
+from segmake.progress import tell, tell_case, track
 
 
 class Terminal(io.StringIO):
@@ -66,3 +66,21 @@ def test_lines_are_details_under_a_bar(monkeypatch, caplog):
     caplog.set_level(logging.DEBUG, "segmake")
     tell("%s %d", "case", 3)
     assert [(r.levelno, r.getMessage()) for r in caplog.records] == [(logging.DEBUG, "case 3")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line", "level"),
+    [
+        ({}, "convert 1/2 a 0.5 s", "INFO"),
+        ({"skipped": "yes"}, "convert 1/2 a already done", "INFO"),
+        ({"status": "failed", "reason": "it broke"}, "convert 1/2 a failed: it broke", "ERROR"),
+        ({"status": "excluded", "reason": "no label"}, "convert 1/2 a is left out: no label", "WARNING"),
+    ],
+)
+def test_a_case_is_told_by_its_row(monkeypatch, caplog, changes, line, level):
+    stderr_is(monkeypatch, io.StringIO())
+    caplog.set_level("DEBUG", "segmake")
+    row = {"case": "a", "status": "ok", "reason": "", "seconds": "0.5"} | changes
+    tell_case(row, "convert 1/2 a")
+    assert [(record.getMessage(), record.levelname) for record in caplog.records] == [(line, level)]
+    assert "skipped" not in row

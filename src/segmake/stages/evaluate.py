@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segmake.cores import limited
 from segmake.dataset.folders import Pairing, pair_folders
 from segmake.errors import CasesFailed, ConfigError, GeometryError, InputError, SegmakeError
 from segmake.jobs import EvaluateJob
@@ -156,7 +157,7 @@ def _each(
         yield from track(map(work, entries), len(entries), "evaluate")
         return
     try:
-        with ProcessPoolExecutor(threads, get_context("fork")) as pool:
+        with limited(1), ProcessPoolExecutor(threads, get_context("fork")) as pool:
             done = pool.map(work, entries, chunksize=max(1, min(16, len(entries) // (4 * threads))))
             yield from track(done, len(entries), "evaluate")
     except BrokenProcessPool as error:

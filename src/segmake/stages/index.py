@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
+from segmake.cores import limited
 from segmake.dataset.layouts import Dataset, index_layout
 from segmake.dataset.leakage import find_leaks
 from segmake.dataset.sheet import Case, read_sheet, write_sheet
@@ -80,7 +81,7 @@ def _checked(found: Dataset, job: IndexJob) -> Iterator[Row]:
         yield from track(map(check, found.cases), len(found.cases), "index")
         return
     try:
-        with ProcessPoolExecutor(job.threads, multiprocessing.get_context("fork")) as pool:
+        with limited(1), ProcessPoolExecutor(job.threads, multiprocessing.get_context("fork")) as pool:
             yield from track(pool.map(check, found.cases, chunksize=4), len(found.cases), "index")
     except BrokenProcessPool as error:
         raise InputError(

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
 
+from segmake.cores import use_cores
 from segmake.device import choose_device
 from segmake.errors import InputError, SegmakeError
 from segmake.inference.bundle import RECIPE
@@ -61,18 +60,17 @@ class _Loaded:
 
 def run(job: PredictJob) -> None:
     """Predict a table of cases, or one scan; or say what that would take."""
-    torch.set_num_threads(job.threads)
+    use_cores(job.threads)
     device = choose_device(job.device)
     loaded = [_Loaded(load_model(path, device, job.trust), hash_path(path)) for path in job.model]
     if not loaded:
         raise InputError("predict needs at least one --model; give the model.pt of a fold")
-    with threadpool_limits(job.threads, user_api="blas"):  # resampling is matrix products
-        if job.estimate:
-            _estimate(job, loaded)
-        elif job.table is None:
-            _predict_scan(job, loaded, job.target)
-        else:
-            _predict_table(job, job.table, loaded)
+    if job.estimate:
+        _estimate(job, loaded)
+    elif job.table is None:
+        _predict_scan(job, loaded, job.target)
+    else:
+        _predict_table(job, job.table, loaded)
 
 
 def _estimate(job: PredictJob, loaded: list[_Loaded]) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from segmake.errors import ConfigError, GeometryError, InputError
 from segmake.jobs import ResampleJob
@@ -40,8 +39,7 @@ def run(job: ResampleJob) -> None:
     rows = [row for row in read_cases([job.table]) if is_training(row)]
     items = [Item(row["case"], (row["key"],), row) for row in rows]
     shard = Shard("resample", VERSION, job.output, _settings(job, plan), job.threads, job.on_error)
-    with threadpool_limits(1):  # one process per thread; the pool inherits this
-        shard.run(items, functools.partial(_resample, job=job, plan=plan))
+    shard.run(items, functools.partial(_resample, job=job, plan=plan))
 
 
 def _settings(job: ResampleJob, plan: Plan) -> dict[str, Any]:

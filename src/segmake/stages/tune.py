@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segmake.cores import limited
 from segmake.jobs import TuneJob
 from segmake.metrics.tuning import Floats, candidate_dice, candidate_steps, choose, taken
 from segmake.plan import Plan
@@ -77,7 +78,7 @@ def _each(threads: int, work: partial[list[Floats]], cases: list[_Case]) -> Iter
     if threads == 1 or len(cases) < 2:
         yield from map(work, cases)
         return
-    with ProcessPoolExecutor(threads, get_context("fork")) as pool:
+    with limited(1), ProcessPoolExecutor(threads, get_context("fork")) as pool:
         yield from pool.map(work, cases)
 
 

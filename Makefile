@@ -39,8 +39,8 @@ figures: $(READY)  ## redraw the report and its figures from the tables of the d
 
 lock:  ## resolve the newest versions that pyproject.toml allows (torch pinned) into requirements.lock
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet torch==2.13.0 -e '.[dev,slurm,openvino,export]'
-	echo '# Exact versions for `pip install -c requirements.lock -e .[dev,slurm]`; written by `make lock`.' > requirements.lock
+	build/lock/bin/python -m pip install --quiet torch==2.13.0 -e '.[dev,slurm,generic,s3,openvino,export]'
+	echo '# Exact versions for `workflow/envs/install.sh`; written by `make lock`.' > requirements.lock
 	build/lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' >> requirements.lock
 
 clean:

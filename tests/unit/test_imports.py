@@ -63,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"tables", "errors"},
     "reporting": {"audit", "plan", "provenance", "tables", "errors"},
     "prepare": BASE,
-    "learning": BASE | {"device", "lease", "provenance"},
+    "learning": BASE | {"cores", "device", "lease", "provenance"},
     "inference": BASE | {"learning", "device"},
     "metrics": BASE,
     "figures": BASE,

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import torch
 
+from segmake.cores import use_cores
 from segmake.device import choose_device, gpu_ids
 from segmake.errors import ConfigError
 from segmake.learning.distributed import Ranks, joined, together
@@ -70,7 +71,7 @@ def conduct(job: Job, words: Sequence[str], train: Callable[[Ranks], Facts]) -> 
         written = json.loads(manifest_path(job.output).read_text(encoding="utf-8"))
         return {name: written[name] for name in FACTS}
     with joined() as ranks, _place(job.device, ranks):
-        torch.set_num_threads(max(1, job.threads // ranks.local_count))
+        use_cores(max(1, job.threads // ranks.local_count))
         torch.use_deterministic_algorithms(True, warn_only=True)
         if not ranks.first:
             log.setLevel(logging.ERROR)  # the first one tells

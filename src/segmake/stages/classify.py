@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from segmake.cores import use_cores
 from segmake.device import choose_device
 from segmake.errors import InputError
 from segmake.figures.explanation import explanation
@@ -63,7 +64,7 @@ class Classified:
 
 def run(job: ClassifyJob) -> None:
     """Classify the patches of a shard, or single images."""
-    torch.set_num_threads(job.threads)
+    use_cores(job.threads)
     device = choose_device(job.device)
     models = [load_classifier(path, device, job.trust) for path in job.model]
     _check(models, job)

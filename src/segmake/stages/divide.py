@@ -30,7 +30,7 @@ from segmake.errors import InputError
 from segmake.jobs import DivideJob
 from segmake.patches import Patch, read_patches
 from segmake.plan import Plan
-from segmake.prepare.likeness import ALIKE, close_pairs, likeness, unpack
+from segmake.prepare.likeness import alike, close_pairs, look, unpack
 from segmake.tables import Row, read_cases, read_table, write_table
 from segmake.volume.store import load_array
 from segmake.volume.volume import Array
@@ -38,8 +38,6 @@ from segmake.volume.volume import Array
 log = logging.getLogger("segmake")
 
 COLUMNS = ("case", "group", "split", "fold")
-KEPT = 512
-"""Arrays of cases that are held while their patches are compared."""
 
 
 def run(job: DivideJob) -> None:
@@ -173,21 +171,22 @@ def _shared(patches: Sequence[Patch], sides: Sequence[str]) -> list[Pair]:
         for i, j in itertools.combinations(numbers, 2):
             if sides[i] != sides[j] and patches[i].pixels:
                 found[patches[i].case, patches[j].case] = True
-    codes = np.unique(np.array(sides), return_inverse=True)[1] if sides else np.zeros(0, int)
-    hashes = unpack([patch.dhash for patch in patches])
-    for i, j in close_pairs(hashes, codes):
-        cases = patches[i].case, patches[j].case
-        if cases not in found and likeness(_pixels(patches[i]), _pixels(patches[j])) >= ALIKE:
-            found[cases] = False
+    pairs = close_pairs(unpack([patch.dhash for patch in patches]), _numbered(sides))
+    looked = np.unique(pairs[:, :2])
+    looks = np.array([look(_array(patches[number].path)[patches[number].index]) for number in looked])
+    pairs[:, :2] = np.searchsorted(looked, pairs[:, :2])
+    for i, j, _ in alike(looks, pairs).tolist():
+        found.setdefault((patches[looked[i]].case, patches[looked[j]].case), False)
     return [Pair(one, other, same) for (one, other), same in sorted(found.items())]
 
 
-def _pixels(patch: Patch) -> Array:
-    pixels: Array = _array(patch.path)[patch.index]
-    return pixels
+def _numbered(sides: Sequence[str]) -> Array:
+    """A number for each side."""
+    numbers = {side: number for number, side in enumerate(sorted(set(sides)))}
+    return np.array([numbers[side] for side in sides], dtype=np.int64)
 
 
-@functools.lru_cache(maxsize=KEPT)
+@functools.lru_cache(maxsize=1)
 def _array(path: Path) -> Array:
     return load_array(path)
 

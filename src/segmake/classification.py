@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from segmake.recipe import ViewSettings
 from segmake.section import Section
 from segmake.training import LearnSettings
 
@@ -96,24 +97,32 @@ class FitSettings(LearnSettings):
     """One classifier on one fold. `classifiers:` overrides these per classifier."""
 
     network: str = "resnet18"
-    """A classification network by name, such as resnet18, resnet50, densenet121, efficientnet-b0, vit."""
+    """A classification network of MONAI by name (resnet18, resnet50, densenet121, efficientnet-b0,
+    seresnet50, vit ...), one of timm (extra `zoo`: vgg16, inception_v3, convnext_tiny ...), or
+    package.module.Class."""
     batch: PositiveInt = 32
     """Patches per step."""
+    optimizer: Literal["adamw", "adam", "sgd"] = "adam"
+    """sgd has Nesterov momentum."""
     multi_label: bool = False
     """Classes do not exclude each other: a case's class is a list such as effusion|nodule, or empty."""
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
-    """focal: Lin et al., ICCV 2017, gamma 2."""
+    """Cross entropy (binary for each class of multi_label); focal: Lin et al., ICCV 2017, gamma 2."""
     balance: Literal["none", "weights", "sampling"] = "none"
     """Against rare classes: weigh the loss by inverse frequency, or draw every class equally often."""
     smoothing: NonNegativeFloat = Field(0.0, lt=1)
     """Label smoothing."""
+    flip: list[Literal["x", "y"]] = ["x"]
+    """Axes (columns, rows) that augmentation and test-time mirroring may flip."""
+    augment: ViewSettings = ViewSettings()
+    """How strongly patches are changed: none, light, default or strong, or the keys of `fit.augment`."""
     freeze: Literal["none", "encoder"] = "none"
     """encoder: only the last layer learns."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Factor of the learning rate from each stage of the network to the one before it."""
     patience: NonNegativeInt = 0
-    """Stop after so many looks at the validation patches without a better AUC (0: never); the best weights
-    are published."""
+    """Stop after so many looks at validation patches (every 100 steps) without a better AUC, and publish the
+    best weights; 0: never, and the last ones are published."""
 
 
 class ClassifySettings(Section):
@@ -174,6 +183,27 @@ class DivideJob(DivideSettings):
     """Table to write: a row per guard."""
     seed: NonNegativeInt = 0
     """Seed of the folds."""
+
+
+class FitJob(FitSettings):
+    """Fit one classifier on one fold; continues where a stopped run of the same job was."""
+
+    tables: list[Path]
+    """Tables written by slice."""
+    division: Path
+    """Table of folds written by divide."""
+    fold: NonNegativeInt = 0
+    """Fold whose cases are kept for validation."""
+    classes: list[str] = []
+    """Classes in order; those that occur, sorted, where not set."""
+    output: Path
+    """Model to write; history.csv and state/ go beside it."""
+    threads: PositiveInt = 1
+    """Processor cores this job may use."""
+    gpus: NonNegativeInt = 0
+    """GPUs given to this job: a process on each, dividing every batch. 0: one where `device` finds one."""
+    replay_steps: PositiveInt | None = None
+    """Repeat only so many of the first steps of `replay`."""
 
 
 class ClassifyJob(ClassifySettings):

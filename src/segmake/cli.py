@@ -70,6 +70,7 @@ class Segmake(BaseSettings):
     compare: CliSubCommand[jobs.CompareJob] = _described(jobs.CompareJob)
     slice: CliSubCommand[jobs.SliceJob] = _described(jobs.SliceJob)
     divide: CliSubCommand[jobs.DivideJob] = _described(jobs.DivideJob)
+    fit: CliSubCommand[jobs.FitJob] = _described(jobs.FitJob)
     classify: CliSubCommand[jobs.ClassifyJob] = _described(jobs.ClassifyJob)
     score: CliSubCommand[jobs.ScoreJob] = _described(jobs.ScoreJob)
     delong: CliSubCommand[jobs.DelongJob] = _described(jobs.DelongJob)

@@ -9,7 +9,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from segmake.prediction import LabelCode
-from segmake.recipe import PRESETS, AugmentSettings
+from segmake.recipe import AugmentSettings, Graded, ViewSettings
 from segmake.settings import Settings
 from segmake.tables import write_text
 
@@ -36,6 +36,8 @@ Rules
 - `models` maps a name to the `train` keys that differ for it; each model gets its own folders and scores.
 - Editors that read the first line `# yaml-language-server: $schema=schema.json` complete and check the keys.
 """
+AUGMENTED: dict[str, type[Graded]] = {"train": AugmentSettings, "fit": ViewSettings}
+"""Sections with a group `augment`."""
 
 
 def main() -> None:
@@ -71,18 +73,17 @@ def _sections() -> Iterator[str]:
     for name, model in sections.items():
         if model is not None:
             yield f"\n## {name}\n\n{(model.__doc__ or '').strip()}\n\n" + _table(model.model_fields)
-            if name == "train":
-                yield from _augmentation()
+            if name in AUGMENTED:
+                yield from _augmentation(name, AUGMENTED[name])
 
 
-def _augmentation() -> Iterator[str]:
-    """The group of keys that train.augment takes, and its presets."""
-    about = inspect.getdoc(AugmentSettings)
-    yield f"\n### train.augment\n\n{about}\n\n" + _table(AugmentSettings.model_fields)
-    yield "\n" + "".join(f"- `{name}`: {_preset(values)}\n" for name, values in PRESETS.items())
+def _augmentation(section: str, group: type[Graded]) -> Iterator[str]:
+    """The group of keys that a section's `augment` takes, and its presets."""
+    yield f"\n### {section}.augment\n\n{inspect.getdoc(group)}\n\n" + _table(group.model_fields)
+    yield "\n" + "".join(f"- `{name}`: {_preset(values)}\n" for name, values in group.presets.items())
 
 
-def _preset(values: dict[str, Any]) -> str:
+def _preset(values: Mapping[str, Any]) -> str:
     """What a preset changes."""
     return ", ".join(f"{key} {_plain(value)}" for key, value in values.items()) or "the numbers above"
 
@@ -102,8 +103,8 @@ def _table(fields: dict[str, FieldInfo]) -> str:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, AugmentSettings):
-        return value.preset
+    if isinstance(value, Graded):
+        return str(value.preset)
     if isinstance(value, Path):
         return str(value)
     return json.dumps(value) if not isinstance(value, str) else value
@@ -124,7 +125,7 @@ def kind_name(kind: Any) -> str:
         return f"list of {len(inner)} {_plural(kind_name(inner[0]))}"
     if origin is list:
         return f"list of {_plural(kind_name(inner[0]))}"
-    if kind is AugmentSettings:
+    if kind in AUGMENTED.values():
         return "preset or mapping"
     if kind is LabelCode:
         return "mapping"

@@ -20,6 +20,7 @@ from segmake.auditing import VerifyJob as VerifyJob
 from segmake.classification import ClassifyJob as ClassifyJob
 from segmake.classification import DelongJob as DelongJob
 from segmake.classification import DivideJob as DivideJob
+from segmake.classification import FitJob as FitJob
 from segmake.classification import ScoreJob as ScoreJob
 from segmake.drawing import ExamplesJob as ExamplesJob
 from segmake.drawing import FiguresJob as FiguresJob

@@ -1,8 +1,9 @@
-"""How strongly augmentation changes a training patch: `train.augment`, a preset or a group of numbers."""
+"""How strongly augmentation changes a patch: `train.augment` and `fit.augment`, presets or numbers."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
@@ -56,13 +57,39 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class AugmentSettings(Section):
+class Graded(Section):
+    """A group of settings that a preset's name stands for, or numbers that differ from a preset."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]]
+    preset: str
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Let editors take a preset's name too."""
+        return {"anyOf": [{"enum": list(cls.presets)}, handler(core_schema)]}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _start_from_the_preset(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Fill in the preset; only what the user wrote counts as set, so that commands stay short."""
+        given = {"preset": value} if isinstance(value, str) else value
+        if not isinstance(given, dict):
+            return handler(given)
+        made = handler(cls.presets.get(str(given.get("preset")), {}) | given)
+        made.model_fields_set.intersection_update(given)
+        return made
+
+
+class AugmentSettings(Graded):
     """A preset's name, or numbers that differ from it: {preset: light, elastic: 0.2}.
 
     Chances are per patch (intensities: per channel of a patch); the default ones follow nnU-Net
     (Isensee et al., Nature Methods 2021, supplement 4).
     """
 
+    presets = PRESETS
     preset: Literal["none", "light", "default", "strong"] = "default"
     """What the other keys are where they are not given; the column `default` shows those of `default`."""
     flip: Chance = 0.5
@@ -108,32 +135,120 @@ class AugmentSettings(Section):
     bias_strength: NonNegativeFloat = 0.4
     """Largest logarithm of that field."""
 
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """Let editors take a preset's name too."""
-        return {"anyOf": [{"enum": list(PRESETS)}, handler(core_schema)]}
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _start_from_the_preset(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Fill in the preset; only what the user wrote counts as set, so that commands stay short."""
-        given = {"preset": value} if isinstance(value, str) else value
-        if not isinstance(given, dict):
-            return handler(given)
-        made = handler(PRESETS.get(str(given.get("preset")), {}) | given)
-        made.model_fields_set.intersection_update(given)
-        return made
-
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
         for name in ("scale_range", "blur_sigma", "brightness_range", "contrast_range", "gamma_range"):
-            low, high = getattr(self, name)
-            if low > high:
-                raise ValueError(f"{name} is [least, most], got [{low:g}, {high:g}]; swap them")
+            _check_ascends(name, getattr(self, name))
         if not self.zoom_range[0] <= self.zoom_range[1] <= 1:
             raise ValueError(f"zoom_range is [least, most] of at most 1, got {list(self.zoom_range)}")
-        if not self.scale_range[0] <= 1 <= self.scale_range[1]:
-            raise ValueError(f"scale_range holds 1, got {list(self.scale_range)}; widen it")
+        _check_holds_one("scale_range", self.scale_range)
         return self
+
+
+VIEWS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "none": dict.fromkeys(
+        (
+            *("flip", "quarter", "rotate", "scale", "shift", "brightness", "contrast", "gamma", "noise"),
+            *("blur", "erase"),
+        ),
+        0.0,
+    ),
+    "light": {
+        "rotate": 0.3,
+        "degrees": 10.0,
+        "scale": 0.3,
+        "scale_range": (0.9, 1.11),
+        "shift": 0.3,
+        "brightness": 0.15,
+        "contrast": 0.15,
+        "gamma": 0.0,
+        "noise": 0.0,
+        "blur": 0.0,
+    },
+    "strong": {
+        "rotate": 0.8,
+        "degrees": 25.0,
+        "scale": 0.7,
+        "scale_range": (0.7, 1.4),
+        "shift": 0.7,
+        "shift_range": 0.15,
+        "brightness": 0.4,
+        "brightness_range": (0.7, 1.4),
+        "contrast": 0.4,
+        "contrast_range": (0.6, 1.6),
+        "gamma": 0.3,
+        "noise": 0.2,
+        "blur": 0.2,
+        "blur_sigma": (0.5, 1.5),
+        "erase": 0.2,
+    },
+}
+
+
+class ViewSettings(Graded):
+    """A preset's name, or numbers that differ from it: {preset: light, degrees: 180}.
+
+    Chances are per patch.
+    """
+
+    presets = VIEWS
+    preset: Literal["none", "light", "default", "strong"] = "default"
+    """What the other keys are where they are not given; the column `default` shows those of `default`."""
+    flip: Chance = 0.5
+    """Chance of mirroring along each axis of `fit.flip`."""
+    quarter: Chance = 0.0
+    """Chance of a turn by 90, 180 or 270 degrees, for images without an upright position."""
+    rotate: Chance = 0.5
+    """Chance of a free rotation."""
+    degrees: NonNegativeFloat = Field(15.0, le=180)
+    """Its largest angle."""
+    scale: Chance = 0.5
+    """Chance of scaling."""
+    scale_range: Factors = (0.85, 1.18)
+    """Field of view that the patch then covers, as a factor: below 1 things look larger."""
+    shift: Chance = 0.5
+    """Chance of a shift along both axes."""
+    shift_range: float = Field(0.06, ge=0, le=0.5)
+    """Its largest size, as a fraction of the patch."""
+    brightness: Chance = 0.25
+    """Chance of multiplying the grey values."""
+    brightness_range: Factors = (0.8, 1.25)
+    """By which factors."""
+    contrast: Chance = 0.25
+    """Chance of stretching the grey values about their mean."""
+    contrast_range: Factors = (0.75, 1.33)
+    """By which factors."""
+    gamma: Chance = 0.15
+    """Chance of a gamma curve."""
+    gamma_range: Factors = (0.7, 1.5)
+    """Its exponents."""
+    noise: Chance = 0.1
+    """Chance of Gaussian noise."""
+    noise_std: NonNegativeFloat = 0.05
+    """Its largest standard deviation, as a fraction of white."""
+    blur: Chance = 0.1
+    """Chance of Gaussian smoothing."""
+    blur_sigma: Factors = (0.5, 1.0)
+    """Its width in pixels."""
+    erase: Chance = 0.0
+    """Chance that a square is made grey (Zhong et al., AAAI 2020)."""
+    erase_range: float = Field(0.4, gt=0, le=1)
+    """Its largest side, as a fraction of the patch."""
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> Self:
+        for name in ("scale_range", "brightness_range", "contrast_range", "gamma_range", "blur_sigma"):
+            _check_ascends(name, getattr(self, name))
+        _check_holds_one("scale_range", self.scale_range)
+        return self
+
+
+def _check_ascends(name: str, span: tuple[float, float]) -> None:
+    if span[0] > span[1]:
+        raise ValueError(f"{name} is [least, most], got [{span[0]:g}, {span[1]:g}]; swap them")
+
+
+def _check_holds_one(name: str, span: tuple[float, float]) -> None:
+    if not span[0] <= 1 <= span[1]:
+        raise ValueError(f"{name} holds 1, got {list(span)}; widen it")

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "section": set(),
     "recipe": {"section"},
     "training": {"section", "recipe"},
-    "classification": {"section", "training"},
+    "classification": {"section", "recipe", "training"},
     "prediction": {"section"},
     "external": {"section"},
     "postprocessing": {"section", "errors"},
@@ -74,6 +74,7 @@ TORCH_HOMES = (
     "inference/",
     "device.py",
     "stages/train.py",
+    "stages/fit.py",
     "stages/predict.py",
     "stages/export.py",
 )

@@ -12,9 +12,9 @@ from segmake.reporting.references import as_latex, as_prose, bibtex, keys, refer
 from segmake.reporting.words import count, duration, listed, sentence, spread
 
 SPLITS = {
-    "train": "for training and cross-validation",
-    "test": "held out for testing",
-    "new": "without reference",
+    "train": "served training and cross-validation",
+    "test": "were held out for testing",
+    "new": "had no reference",
 }
 SOFTWARE = {
     "python": "Python",
@@ -122,8 +122,8 @@ def _voxels(spacings: Sequence[str]) -> Iterator[str]:
     sizes = [sorted(float(part) for part in text.split("x")) for text in spacings]
     finest, coarsest = [size[0] for size in sizes], [size[-1] for size in sizes]
     yield (
-        f"Voxels measure {spread(finest, 'mm')} along their finest axis and {spread(coarsest, 'mm')} "
-        "along their coarsest."
+        f"Voxels measure {spread(finest, 'mm')} along their finest axis, and {spread(coarsest, 'mm')} along "
+        "their coarsest."
     )
 
 

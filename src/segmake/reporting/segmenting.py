@@ -24,6 +24,7 @@ OPTIMIZERS = {"adamw": "AdamW [@loshchilov2019]", "sgd": "stochastic gradient de
 SCHEDULES = {"cosine": "a cosine", "poly": "a polynomial of power 0.9"}
 RATES = {"adamw": (3e-3, 1e-2), "sgd": (1e-2, 3e-5)}
 """Learning rate and weight decay where the settings leave them open."""
+DEVICES = {"cpu": "a CPU", "cuda": "a GPU"}
 SCHEMES = {
     "zscore": "standardised by mean and standard deviation of the case",
     "ct": "clipped, then standardised by mean and standard deviation of the training cases' foreground",
@@ -60,7 +61,9 @@ def preparation(known: Known, plan: Plan) -> Iterator[str]:
     for name, scheme in plan.normalisation.items():
         schemes.setdefault(SCHEMES[scheme.scheme], []).append(name)
     parts = [
-        f"{listed(names)} {'were' if len(names) > 1 else 'was'} {told}" for told, names in schemes.items()
+        f"the {'channels' if len(names) > 1 else 'channel'} {listed(names)} "
+        f"{'were' if len(names) > 1 else 'was'} {told}"
+        for told, names in schemes.items()
     ]
     yield sentence("; ".join(parts))
     yield (
@@ -68,9 +71,7 @@ def preparation(known: Known, plan: Plan) -> Iterator[str]:
         "[@isensee2021]."
     )
     if "folds" in plan.reasons:
-        yield sentence(
-            f"for cross-validation, {plan.reasons['folds'][:1].lower()}{plan.reasons['folds'][1:]}"
-        )
+        yield sentence(f"cross-validation: {plan.reasons['folds']}")
 
 
 def training(known: Known, plan: Plan) -> Iterator[str]:
@@ -143,7 +144,7 @@ def learned(given: Mapping[str, Any], jobs: Sequence[Made]) -> Iterator[str]:
         yield "The encoder kept the weights it started with."
     devices = {str(job.manifest.get("reproducibility", {}).get("device", "")) for job in jobs} - {""}
     total = duration(sum(float(job.manifest.get("seconds", 0)) for job in jobs))
-    where = f" on {listed(sorted(devices))}" if devices else ""
+    where = f" on {listed([DEVICES.get(device, device) for device in sorted(devices)])}" if devices else ""
     yield f"Its {count(len(jobs), 'fold')} took {total} to train{where}."
 
 

@@ -48,7 +48,7 @@ def spread(values: Sequence[float], unit: str) -> str:
     """Median and range of numbers."""
     if min(values) == max(values):
         return f"{values[0]:.3g} {unit}"
-    return f"median {median(values):.3g} {unit}, range {min(values):.3g} to {max(values):.3g} {unit}"
+    return f"{median(values):.3g} {unit} (median; {min(values):.3g} to {max(values):.3g} {unit})"
 
 
 def duration(seconds: float) -> str:

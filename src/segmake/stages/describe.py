@@ -1,0 +1,48 @@
+"""describe: takes manifests and tables, makes the methods text, model cards and reporting checklists.
+
+Beside methods.md: methods.tex, methods.bib, claim.md, tripod.md, checklists.tsv, and a folder with a README.md
+(the model card) for each model.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from segmake.jobs import DescribeJob
+from segmake.reporting.card import TASKS, Card
+from segmake.reporting.checklists import COLUMNS, TITLES, as_markdown, completeness, fill_checklist
+from segmake.reporting.known import Known, read_known
+from segmake.reporting.methods import write_methods
+from segmake.reporting.stated import state_facts
+from segmake.tables import write_table, write_text
+
+log = logging.getLogger("segmake")
+
+
+def run(job: DescribeJob) -> None:
+    """Write all texts."""
+    known = read_known(job.folder, job.results)
+    methods = write_methods(known)
+    folder = job.output.parent
+    write_text(job.output, methods.markdown())
+    write_text(folder / "methods.tex", methods.latex())
+    write_text(folder / "methods.bib", methods.bibtex)
+    facts = state_facts(known, methods)
+    rows = []
+    for name, (title, _) in TITLES.items():
+        items = fill_checklist(name, facts, job.answers)
+        write_text(folder / f"{name}.md", as_markdown(items))
+        rows += [item.row for item in items]
+        log.info("%s: %s", title, completeness(items))
+    write_table(folder / "checklists.tsv", rows, COLUMNS)
+    for card in _cards(known, job):
+        write_text(folder / card.name / "README.md", card.markdown())
+
+
+def _cards(known: Known, job: DescribeJob) -> list[Card]:
+    """A card for each model that was trained."""
+    return [
+        Card(model, stage, known, jobs, job.authors, job.license)
+        for stage in TASKS
+        for model, jobs in known.trained(stage).items()
+    ]

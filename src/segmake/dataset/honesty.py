@@ -119,7 +119,7 @@ def guard_duplicates(pairs: Sequence[Pair], members: Mapping[str, Member]) -> Gu
     differ = sum(members[pair.one].classes != members[pair.other].classes for pair in pairs)
     named = [
         f"{pair.one} ({members[pair.one].side}) and {pair.other} ({members[pair.other].side})"
-        for pair in sorted(pairs, key=lambda pair: (not pair.same, pair.one, pair.other))
+        for pair in gravest_first(pairs, members)
     ]
     parts = [
         f"{same} the very same" if same else "",
@@ -133,6 +133,16 @@ def guard_duplicates(pairs: Sequence[Pair], members: Mapping[str, Member]) -> Gu
         f"{len(pairs)} pairs of cases on two sides show one image ({' and '.join(filter(None, parts))}; "
         f"{tested} between train and test, {len(pairs) - tested} across folds{contrary}): {tell(named)}",
     )
+
+
+def gravest_first(pairs: Iterable[Pair], members: Mapping[str, Member]) -> list[Pair]:
+    """Pairs between train and test first, the very same before the nearly same, then by name."""
+
+    def gravity(pair: Pair) -> tuple[bool, bool, str, str]:
+        sides = members[pair.one].side, members[pair.other].side
+        return "test" not in sides, not pair.same, pair.one, pair.other
+
+    return sorted(pairs, key=gravity)
 
 
 def guard_shortcut(members: Sequence[Member]) -> Guard:

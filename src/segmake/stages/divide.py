@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from segmake.dataset.honesty import (
     Guard,
     Member,
     Pair,
+    gravest_first,
     guard_duplicates,
     guard_group,
     guard_patients,
@@ -38,6 +39,7 @@ from segmake.volume.volume import Array
 log = logging.getLogger("segmake")
 
 COLUMNS = ("case", "group", "split", "fold")
+PAIRS = ("case", "side", "other", "other_side", "likeness")
 
 
 def run(job: DivideJob) -> None:
@@ -52,7 +54,16 @@ def run(job: DivideJob) -> None:
     folds = _folds(job, rows, patches)
     kinds = _classes(patches)
     members = [_member(row, folds.get(row["case"]), kinds.get(row["case"], ())) for row in rows]
-    guards = [guard.allowed(job.allow) for guard in _guards(members, patches)]
+    by_case = {member.case: member for member in members}
+    pairs = _across(by_case, patches)
+    write_table(job.guards.with_name("duplicates.tsv"), [_pair_row(pair, by_case) for pair in pairs], PAIRS)
+    guards = [
+        guard_duplicates(pairs, by_case),
+        guard_shortcut(members),
+        guard_patients(members),
+        guard_group(members, pictures=all(patch.x_mm is None for patch in patches)),
+    ]
+    guards = [guard.allowed(job.allow) for guard in guards]
     write_table(job.guards, [guard.row() for guard in guards])
     _tell(guards)
     table = [{name: row[name] for name in COLUMNS[:3]} | {"fold": folds.get(row["case"], "")} for row in rows]
@@ -148,17 +159,16 @@ def _member(row: Row, fold: int | None, classes: tuple[str, ...]) -> Member:
     return Member(row["case"], row["group"], side_of(row["split"], fold), classes, properties)
 
 
-def _guards(members: Sequence[Member], patches: Sequence[Patch]) -> list[Guard]:
-    by_case = {member.case: member for member in members}
-    compared = [patch for patch in patches if patch.dhash and by_case[patch.case].side]
-    pairs = _shared(compared, [by_case[patch.case].side for patch in compared])
-    pictures = all(patch.x_mm is None for patch in patches)
-    return [
-        guard_duplicates(pairs, by_case),
-        guard_shortcut(members),
-        guard_patients(members),
-        guard_group(members, pictures),
-    ]
+def _across(members: Mapping[str, Member], patches: Sequence[Patch]) -> list[Pair]:
+    """Pairs of cases on two sides that have an image in common."""
+    compared = [patch for patch in patches if patch.dhash and members[patch.case].side]
+    return gravest_first(_shared(compared, [members[patch.case].side for patch in compared]), members)
+
+
+def _pair_row(pair: Pair, members: Mapping[str, Member]) -> dict[str, str]:
+    sides = members[pair.one].side, members[pair.other].side
+    values = (pair.one, sides[0], pair.other, sides[1], "same" if pair.same else "near")
+    return dict(zip(PAIRS, values, strict=True))
 
 
 def _shared(patches: Sequence[Patch], sides: Sequence[str]) -> list[Pair]:
@@ -200,8 +210,10 @@ def _tell(guards: Sequence[Guard]) -> None:
             log.info("guard %s: %s, %s", guard.guard, guard.status, guard.detail)
     stopped = [guard for guard in guards if guard.status == "stop"]
     if stopped:
-        names = ", ".join(guard.guard for guard in stopped)
+        names = [guard.guard for guard in stopped]
+        advice = "; divide.join: true keeps copies in one fold" if "duplicates" in names else ""
         raise InputError(
-            f"{'; '.join(guard.detail for guard in stopped)}. Correct the sheet (patients in the column "
-            f"group, copies removed), or go on all the same with divide.allow: [{names}]"
+            f"{'; '.join(guard.detail for guard in stopped)}. Correct the sheet (patients in the column group, "
+            f"copies of duplicates.tsv removed), or go on all the same with divide.allow: "
+            f"[{', '.join(names)}]{advice}"
         )

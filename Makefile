@@ -34,8 +34,8 @@ format: $(READY)
 docs: $(READY)  ## regenerate the key table, the schema and the conda environment
 	$(BIN)/python -m segmake.documentation .
 
-figures: $(READY)  ## redraw the report and its figures from the tables of the demo
-	$(BIN)/snakemake --cores $(CORES) --forcerun report --until report
+figures: $(READY)  ## redraw every figure of the demo from its tables
+	$(BIN)/snakemake figures --cores $(CORES) --quiet rules --forcerun figures
 
 lock:  ## resolve the newest versions that pyproject.toml allows (torch pinned) into requirements.lock
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

@@ -29,6 +29,8 @@ include: "workflow/rules/external.smk"
 include: "workflow/rules/postprocess.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/slice.smk"
+include: "workflow/rules/examples.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 

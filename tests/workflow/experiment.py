@@ -83,7 +83,8 @@ def new_experiment(phantoms: Path, folder: Path, count: int = 6) -> Experiment:
             "strides": [[1] * 3, [2] * 3, [2] * 3],
         },
         "train": {"folds": [0], "steps": 6, "checkpoint_minutes": 0.0001},
-        "report": {"overlays": 1},
+        "examples": {"worst": 1, "median": 0, "best": 1},
+        "figures": {"formats": ["svg", "png"], "dpi": 60},
     }
     return Experiment(folder, config)
 

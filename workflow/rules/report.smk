@@ -4,6 +4,7 @@
 rule report:
     """Write the pages."""
     input:
+        figures="figures/figures.tsv",
         plan="plan/plan.json",
         cases=per_shard("convert/shard-{shard}.tsv"),
         predictions=expand(f"{LABELLED}/{{model}}/shard-{{shard}}.tsv", model=MODELS, shard=SHARDS),
@@ -36,7 +37,7 @@ rule report:
             ["--comparison", *input.comparison, "--ranking", *input.ranking] if COMPARED else []
         ),
     shell:
-        "segmake --log {log:q} report --plan {input.plan:q} --cases {input.cases:q} "
+        "segmake --log {log:q} report --figures {input.figures:q} --plan {input.plan:q} --cases {input.cases:q} "
         "--predictions {input.predictions:q} --metrics {input.metrics:q} --summary {input.summary:q} "
         "--history {input.history:q} --tables {input.tables:q} --subgroups {input.subgroups:q} "
         "{params.models:q} --output {output.page:q} {params.settings:q}"

@@ -55,7 +55,7 @@ def _run(panels: Mapping[str, Any], index: int, name: str, history: Sequence[Map
     step, loss = _series(history, "loss")
     thin = slice(None, None, max(1, len(loss) // MANY_POINTS))
     strong = smooth(loss, max(1, len(loss) // 25))
-    panels["Loss"].plot(step[thin], loss[thin], color=how["color"], alpha=0.25, linewidth=0.6)
+    panels["Loss"].plot(step[thin], loss[thin], color=how["color"], alpha=0.4, linewidth=0.6)
     panels["Loss"].plot(step[thin], strong[thin], label=name, **line)
     panels["Loss"].plot(*_series(history, "val_loss"), linewidth=0.8, linestyle=":", **points)
     if "Validation Dice" in panels:
@@ -105,7 +105,7 @@ def volume_agreement(pairs: Mapping[str, tuple[Array, Array]], width: float = DO
                 panel.axhline(limit, color=INK, linewidth=0.9, linestyle="--")
             panel.margins(y=0.12)
             panel.set_title(label)
-            told = f"bias {mean:.3g} ml, limits {limits[0]:.3g} to {limits[1]:.3g} ml"
+            told = f"bias {mean:.3g}, limits {limits[0]:.3g} to {limits[1]:.3g}"
             panel.set_xlabel(f"mean of both volumes (ml)\n{told}".replace("-", "\N{MINUS SIGN}"))
         for panel in panels[: len(pairs) : columns]:
             panel.set_ylabel("predicted \N{MINUS SIGN} true (ml)")

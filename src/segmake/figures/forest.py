@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from segmake.figures.palette import FAINT, GRID, INK
-from segmake.figures.records import MEAN, metric_title, to_number
+from segmake.figures.records import ARROWS, MEAN, METRICS, metric_title, to_number
 from segmake.figures.style import DOUBLE_COLUMN_INCHES, colour, grid, house_style
 from segmake.tables import Row
 
@@ -104,7 +104,7 @@ def _names(axis: Any, rows: Mapping[str, str], first: bool) -> None:
     axis.set_yticks(range(len(rows)), list(rows.values()))
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0, labelleft=first)
-    for text, key in zip(axis.get_yticklabels(), rows, strict=True):
+    for text, key in zip(axis.get_yticklabels() if first else [], rows, strict=first):
         if key.startswith("#"):
             text.set_weight("bold")
 
@@ -162,7 +162,8 @@ def difference_forest(rows: Sequence[Row], width: float = DOUBLE_COLUMN_INCHES) 
         lines = {f"{row['model']}\t{row['other']}\t{row['label']}": _difference(row) for row in chosen}
         if lines:
             title = metric_title(metric, chosen[0]["unit"])
-            panels.append(Panel(title, f"difference of {title}", lines, zero=True))
+            arrow = ARROWS[METRICS.get(metric, ("", "higher"))[1]]
+            panels.append(Panel(title + arrow, f"difference of {title}", lines, zero=True))
     key = [_mark(True, "one model is better"), _mark(False, "no claim")]
     if any(row["seed_noise"] for row in rows):
         key.append(Patch(color=GRID, label="noise between seeds"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from segmake.figures.palette import FAINT, INK
-from segmake.figures.records import METRICS, STATUSES, UNITLESS, Score, Summary
+from segmake.figures.records import ARROWS, METRICS, STATUSES, UNITLESS, Score, Summary
 from segmake.figures.style import DOUBLE_COLUMN_INCHES, MARKERS, TALLEST_INCHES, colour, grid, house_style
 from segmake.volume.volume import Array
 
@@ -20,7 +20,6 @@ MANY_POINTS = 2000
 """More points than this are drawn as pixels, so that an SVG stays small."""
 FEWEST_FOR_VIOLIN = 10
 """Of fewer cases a violin shows nothing but its own smoothing; they get a box."""
-ARROWS = {"higher": " ↑", "lower": " ↓", "zero": " → 0"}
 MARKS = {"missed": "x", "false_alarm": "^"}
 
 
@@ -80,22 +79,21 @@ def _boxes(
     panel: Any, scores: Sequence[Score], means: Mapping[tuple[str, str], Summary], boxes: Boxes
 ) -> None:
     """Boxes of one metric."""
-    limits = [s.value for s in scores if math.isfinite(s.value)]
-    step = ((max(limits) - min(limits)) or 1.0) / 50 if limits else 1.0
+    name, better = METRICS.get(scores[0].metric, (scores[0].metric, "higher"))
+    end = axis_end(scores, means.values()) if better == "lower" else math.inf
+    shown = [min(s.value, end) for s in scores if math.isfinite(s.value)]
+    step = ((max(shown) - min(shown)) or 1.0) / 50 if shown else 1.0
     for i, label in enumerate(boxes.labels):
         for j, model in enumerate(boxes.models):
             found = [s for s in scores if (s.label, s.model) == (label, model) and math.isfinite(s.value)]
             if found:
                 at = boxes.place(i, j)
                 _distribution(panel, np.array([s.value for s in found]), at, boxes, colour(j))
-                _points(panel, found, at + spread_of(found, step, boxes.room * 0.27), j)
+                _points(panel, found, at, (j, step, boxes.room * 0.27, end))
                 if (model, label) in means:
                     _mean(panel, means[model, label], at + 0.42 * boxes.room)
-    name, better = METRICS.get(scores[0].metric, (scores[0].metric, "higher"))
     panel.set_title(name + ARROWS[better])
-    without = sum(not math.isfinite(s.value) for s in scores)
-    unit = scores[0].unit if scores[0].unit not in UNITLESS else ""
-    panel.set_xlabel(", ".join(filter(None, [unit, f"{without} without value" if without else ""])))
+    panel.set_xlabel(", ".join(_remarks(scores, end)))
     panel.set_yticks(range(len(boxes.labels)), boxes.labels)
     panel.set_ylim(len(boxes.labels) - 0.45, -0.55)
     panel.tick_params(axis="y", length=0)
@@ -103,6 +101,9 @@ def _boxes(
     panel.grid(visible=True, axis="x")
     if better == "higher":
         panel.set_xlim(right=min(panel.get_xlim()[1], 1.02))
+    if better == "lower":
+        right = min(panel.get_xlim()[1], end * 1.02)
+        panel.set_xlim(-0.02 * right, right)
     if better == "zero":
         panel.axvline(0, color=FAINT, linewidth=0.8, zorder=0.5)
 
@@ -134,9 +135,14 @@ def _distribution(panel: Any, values: Array, at: float, boxes: Boxes, hue: str) 
     )
 
 
-def _points(panel: Any, scores: Sequence[Score], places: Array, model: int) -> None:
-    """A point per case; what happened to the label decides its look."""
-    values = np.array([score.value for score in scores])
+def _points(panel: Any, scores: Sequence[Score], at: float, how_far: tuple[int, float, float, float]) -> None:
+    """A point per case; what happened to the label decides its look.
+
+    how_far: number of the model, what counts as equal, largest offset, and where the axis ends.
+    """
+    model, step, width, end = how_far
+    values = np.minimum([score.value for score in scores], end)
+    places = at + spread(values, step, width)
     states = np.array([score.status for score in scores])
     many = len(values) > MANY_POINTS
     for status in dict.fromkeys(states):
@@ -158,9 +164,28 @@ def _mean(panel: Any, summary: Summary, at: float) -> None:
     panel.scatter([summary.mean], [at], marker="D", s=14, color=INK, linewidths=0, zorder=5)
 
 
-def spread_of(scores: Sequence[Score], step: float, width: float) -> Array:
-    """Offsets of the points of these scores; see `spread`."""
-    return spread(np.array([score.value for score in scores]), step, width)
+def axis_end(scores: Sequence[Score], means: Iterable[Summary]) -> float:
+    """Where the axis of a distance ends: before the worst values that stand for missed labels, if far off.
+
+    Else one missed label, which counts with the diagonal of the image, would squeeze all boxes to a line.
+    """
+    found = [s.value for s in scores if math.isfinite(s.value)]
+    measured = [s.value for s in scores if math.isfinite(s.value) and s.status not in MARKS]
+    shown = [*measured, *(end for mean in means for end in (mean.mean, mean.high) if math.isfinite(end))]
+    end = 1.1 * max(shown, default=math.inf)
+    return end if measured and 0 < end < 0.6 * max(found) else math.inf
+
+
+def _remarks(scores: Sequence[Score], end: float) -> Iterator[str]:
+    """Unit, and what the axis does not show."""
+    if scores[0].unit not in UNITLESS:
+        yield scores[0].unit
+    beyond = [s.value for s in scores if math.isfinite(s.value) and s.value > end]
+    if beyond:
+        yield f"{len(beyond)} at the edge lie beyond (up to {max(beyond):.3g})"
+    without = sum(not math.isfinite(s.value) for s in scores)
+    if without:
+        yield f"{without} without value"
 
 
 def spread(values: Array, step: float, width: float) -> Array:

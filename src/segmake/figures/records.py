@@ -38,6 +38,9 @@ METRICS: dict[str, tuple[str, Better]] = {
 }
 """Metric -> name in figures and tables, and which way is better."""
 
+ARROWS: dict[Better, str] = {"higher": " ↑", "lower": " ↓", "zero": " → 0"}
+"""What stands behind the name of a metric in figures."""
+
 UNITLESS = ("", "1", "ratio")
 """Units that are not written out."""
 

@@ -57,6 +57,7 @@ HOUSE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "segmake",
     "text.color": INK,
+    "text.hinting": "none",  # else words have another width at every resolution
     "text.parse_math": False,
     "xtick.color": FAINT,
     "xtick.labelcolor": INK,

@@ -17,7 +17,7 @@ from segmake.dataset.annotations import PLACE, UNMEASURED_MM
 from segmake.dataset.places import Place, read_places, truth_places
 from segmake.jobs import ScoreJob
 from segmake.ledger import read_record
-from segmake.metrics.classification.curves import CURVES, curve_rows
+from segmake.metrics.classification.curves import CURVES, area_rows, curve_rows
 from segmake.metrics.classification.decision import Verdict, judge
 from segmake.metrics.classification.levels import Level, Patches, Task
 from segmake.metrics.classification.scores import (
@@ -47,12 +47,12 @@ def run(job: ScoreJob) -> None:
         )
     folder = job.output.parent
     write_table(folder / "predictions.tsv", prediction_rows(verdict.levels))
-    write_table(folder / "curves.tsv", curve_rows(verdict.levels, job.bins), CURVES)
     write_table(folder / "confusion.tsv", confusion_rows(verdict.levels), CONFUSION)
     write_text(folder / "decision.json", json.dumps(_decision(verdict, patches.task, job), indent=1) + "\n")
     if job.lesions or job.phantoms:
         _write_marks(folder, verdict, rows, _places(job))
     scores = summary_rows(verdict.levels, job.bins, Bootstrap(job.seed, job.resamples, job.confidence))
+    write_table(folder / "curves.tsv", [*curve_rows(verdict.levels, job.bins), *area_rows(scores)], CURVES)
     write_table(job.output, scores, SUMMARY)
     for row in scores:
         if row["metric"] == "auroc":

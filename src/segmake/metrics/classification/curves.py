@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -38,6 +38,19 @@ def curve_rows(decided: Sequence[Decided], bins: int) -> list[dict[str, object]]
                 for x, y, low, high, extra in zip(*points, strict=True):
                     cells = (*head, curve, *map(rounded, (x, y, low, high, extra)))
                     rows.append(dict(zip(CURVES, cells, strict=True)))
+    return rows
+
+
+def area_rows(summary: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
+    """The areas that stand beside the curves (curves auroc and ap: y with its interval), from the summary.
+
+    `extra` is the number of patients.
+    """
+    rows = []
+    for row in summary:
+        if row["metric"] in ("auroc", "ap"):
+            cells = (row["level"], row["split"], row["class"], row["metric"], "", row["value"], row["low"])
+            rows.append(dict(zip(CURVES, (*cells, row["high"], row["patients"]), strict=True)))
     return rows
 
 

@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "prediction": {"section"},
     "external": {"section"},
     "postprocessing": {"section", "errors"},
-    "settings": {"section", "training", "classification", "prediction", "postprocessing", "errors"},
+    "settings": {"section", "auditing", "training", "classification", "prediction", "postprocessing", "errors"},
     "source": {"errors"},
     "tables": {"source", "errors"},
     "plan": {"section", "settings", "tables", "errors"},
@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
         "settings",
     }
     | {"tables", "errors"},
-    "reporting": {"audit", "plan", "provenance", "tables", "errors"},
+    "reporting": {"audit", "plan", "postprocessing", "provenance", "tables", "errors"},
     "prepare": BASE,
     "learning": BASE | {"cores", "device", "lease", "provenance"},
     "inference": BASE | {"learning", "device"},
@@ -75,6 +75,7 @@ TORCH_HOMES = (
     "device.py",
     "stages/train.py",
     "stages/fit.py",
+    "stages/classify.py",
     "stages/predict.py",
     "stages/export.py",
 )

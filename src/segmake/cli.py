@@ -82,6 +82,8 @@ class Segmake(BaseSettings):
     verify: CliSubCommand[jobs.VerifyJob] = _described(jobs.VerifyJob)
     explain: CliSubCommand[jobs.ExplainJob] = _described(jobs.ExplainJob)
     diff: CliSubCommand[jobs.DiffJob] = _described(jobs.DiffJob)
+    describe: CliSubCommand[jobs.DescribeJob] = _described(jobs.DescribeJob)
+    crate: CliSubCommand[jobs.CrateJob] = _described(jobs.CrateJob)
     log: Path | None = None
     """Write every message to this file; standard error then shows only problems (and a bar on a terminal)."""
     debug: bool = False

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from segmake.auditing import DescribeSettings
 from segmake.classification import (
     ClassifySettings,
     DivideSettings,
@@ -223,4 +224,5 @@ class Settings(Section):
     score: ScoreSettings = ScoreSettings()
     examples: ExamplesSettings = ExamplesSettings()
     figures: FiguresSettings = FiguresSettings()
+    describe: DescribeSettings = DescribeSettings()
     report: ReportSettings = ReportSettings()

@@ -148,14 +148,22 @@ def _segmented(row: Row) -> dict[str, Any]:
     interval = f" [{float(row['ci_low']):.3g}, {float(row['ci_high']):.3g}]" if row["ci_low"] else ""
     of = "mean of labels" if row["label"] == "mean" else row["label"]
     return {
-        **{"split": row["split"], "of": of, "metric": row["metric"], "value": float(row["mean"])},
-        **{"interval": interval, "patients": row["patients"]},
+        "split": row["split"],
+        "of": of,
+        "metric": row["metric"],
+        "value": float(row["mean"]),
+        "interval": interval,
+        "patients": row["patients"],
     }
 
 
 def _classified(row: Row) -> dict[str, Any]:
     interval = f" [{float(row['low']):.3g}, {float(row['high']):.3g}]" if row["low"] else ""
     return {
-        **{"split": row["split"], "of": row["class"] or row["level"], "metric": row["metric"]},
-        **{"value": float(row["value"]), "interval": interval, "patients": row.get("patients", "")},
+        "split": row["split"],
+        "of": row["class"] or row["level"],
+        "metric": row["metric"],
+        "value": float(row["value"]),
+        "interval": interval,
+        "patients": row.get("patients", ""),
     }

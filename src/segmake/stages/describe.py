@@ -1,7 +1,7 @@
 """describe: takes manifests and tables, makes the methods text, model cards and reporting checklists.
 
-Beside methods.md: methods.tex, methods.bib, claim.md, tripod.md, checklists.tsv, and a folder with a README.md
-(the model card) for each model.
+Beside methods.md: methods.tex, methods.bib, claim.md, tripod.md, checklists.tsv, and for each model a folder
+with its card, README.md.
 """
 
 from __future__ import annotations

@@ -213,7 +213,7 @@ def _tell(guards: Sequence[Guard]) -> None:
         names = [guard.guard for guard in stopped]
         advice = "; divide.join: true keeps copies in one fold" if "duplicates" in names else ""
         raise InputError(
-            f"{'; '.join(guard.detail for guard in stopped)}. Correct the sheet (patients in the column group, "
-            f"copies of duplicates.tsv removed), or go on all the same with divide.allow: "
+            f"{'; '.join(guard.detail for guard in stopped)}. Correct the sheet (patients in the column "
+            f"group, copies of duplicates.tsv removed), or go on all the same with divide.allow: "
             f"[{', '.join(names)}]{advice}"
         )

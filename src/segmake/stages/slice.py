@@ -25,9 +25,9 @@ from segmake.errors import CaseExcluded, InputError
 from segmake.jobs import SliceJob
 from segmake.ledger import Item, Outcome, Shard, read_record
 from segmake.patches import JOINT
+from segmake.prepare.cutting import Sight, axial_slices, nearest_slice, patch_at, slice_middle
 from segmake.prepare.framing import find_window
 from segmake.prepare.likeness import dhash
-from segmake.prepare.cutting import Sight, axial_slices, nearest_slice, patch_at, slice_middle
 from segmake.prepare.pictures import describe, picture_patch
 from segmake.settings import PhantomSettings
 from segmake.tables import Row, read_cases

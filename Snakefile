@@ -32,13 +32,10 @@ include: "workflow/rules/slice.smk"
 include: "workflow/rules/examples.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/telling.smk"
 
 
 rule all:
     default_target: True
     input:
         "report/index.html",
-
-
-onsuccess:
-    tell_results()

@@ -78,6 +78,7 @@ class Segmake(BaseSettings):
     examples: CliSubCommand[jobs.ExamplesJob] = _described(jobs.ExamplesJob)
     figures: CliSubCommand[jobs.FiguresJob] = _described(jobs.FiguresJob)
     report: CliSubCommand[jobs.ReportJob] = _described(jobs.ReportJob)
+    status: CliSubCommand[jobs.StatusJob] = _described(jobs.StatusJob)
     view: CliSubCommand[jobs.ViewJob] = _described(jobs.ViewJob)
     verify: CliSubCommand[jobs.VerifyJob] = _described(jobs.VerifyJob)
     explain: CliSubCommand[jobs.ExplainJob] = _described(jobs.ExplainJob)

@@ -25,6 +25,7 @@ from segmake.classification import ScoreJob as ScoreJob
 from segmake.drawing import ExamplesJob as ExamplesJob
 from segmake.drawing import FiguresJob as FiguresJob
 from segmake.external import ExternalJob as ExternalJob
+from segmake.operating import StatusJob as StatusJob
 from segmake.postprocessing import PostprocessJob as PostprocessJob
 from segmake.postprocessing import TuneJob as TuneJob
 from segmake.prediction import ExportJob as ExportJob  # beside the settings of predict

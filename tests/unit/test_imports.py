@@ -24,6 +24,8 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "progress": set(),
     "cores": set(),
+    "operating": {"section"},
+    "operations": {"tables", "errors"},
     "device": {"errors"},
     "lease": {"errors"},
     "section": set(),
@@ -33,18 +35,26 @@ ALLOWED: dict[str, set[str]] = {
     "prediction": {"section"},
     "external": {"section"},
     "postprocessing": {"section", "errors"},
-    "settings": {"section", "auditing", "training", "classification", "prediction", "postprocessing", "errors"},
+    "settings": {
+        "section",
+        "auditing",
+        "training",
+        "classification",
+        "prediction",
+        "postprocessing",
+        "errors",
+    },
     "source": {"errors"},
     "tables": {"source", "errors"},
     "plan": {"section", "settings", "tables", "errors"},
     "auditing": {"section"},
-    "jobs": {"auditing", "section", "settings", "prediction", "postprocessing", "external"},
+    "jobs": {"operating", "auditing", "section", "settings", "prediction", "postprocessing", "external"},
     "configuration": {"settings", "external", "errors"},
     "documentation": {"prediction", "recipe", "settings", "tables"},
     "seal": set(),
     "ledger": {"cores", "seal", "tables", "errors", "progress"},
     "provenance": {"seal", "tables", "errors"},
-    "experiment": {"configuration", "external", "dataset", "section", "settings", "tables", "errors"},
+    "experiment": {"configuration", "external", "dataset", "section", "settings", "training", "tables", "errors"},
     "repetition": {"configuration", "jobs", "provenance", "seal", "tables", "errors"},
     "cli": {"configuration", "jobs", "errors", "provenance"},
     "volume": {"source", "errors"},
@@ -217,13 +227,13 @@ for words in [[], *([name] for name in Segmake.model_fields if name not in ("log
     note(" ".join(words))
 """
     )
-    assert len(found) == 18
+    assert len(found) == 19
     assert not any(found.values())
 
 
 STAGES = (
     *("convert", "plan", "resample", "evaluate", "summarize", "compare", "report"),
-    *("index", "verify", "phantom", "froc", "tune", "postprocess", "external"),
+    *("index", "status", "verify", "phantom", "froc", "tune", "postprocess", "external"),
 )
 
 

@@ -113,15 +113,3 @@ def mem_mb(base):
         return base * attempt
 
     return megabytes
-
-
-def tell_results():
-    """Print the summary tables and where the report is."""
-    from segmake.stages.summarize import format_summary
-
-    for model in MODELS:
-        summary = Path(f"evaluate/{model}/summary.tsv")
-        if summary.exists():
-            print(f"\n{model}\n{format_summary(summary)}", file=sys.stderr)
-    if Path("report/index.html").exists():
-        print(f"\nReport: {Path('report/index.html').resolve()}", file=sys.stderr)

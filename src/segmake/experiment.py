@@ -7,6 +7,7 @@ cluster job: nothing heavy is imported here.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from segmake.external import ExternalSettings
 from segmake.section import Section
 from segmake.settings import DataSettings, Settings, TrainSettings
 from segmake.tables import hash_path
+from segmake.training import LearnSettings
 
 S = TypeVar("S", bound=Section)
 
@@ -156,16 +158,21 @@ class Experiment:
 
     def train_flags(self, model: str, fold: str) -> list[str]:
         """Settings of a training; of an earlier run to repeat, the same model and fold."""
-        chosen = self.models[model]
-        if chosen.replay is not None:
-            earlier = chosen.replay / f"train/{model}/fold-{fold}/model.pt"
-            chosen = chosen.model_copy(update={"replay": earlier})
-        return flags(chosen, leave_out=("folds",))
+        return _learning_flags(self.models[model], f"train/{model}/fold-{fold}/model.pt")
+
+    def fit_flags(self, classifier: str, fold: str) -> list[str]:
+        """Settings of a classifier's training, and its classes."""
+        words = _learning_flags(self.classifiers[classifier], f"fit/{classifier}/fold-{fold}/model.pt")
+        classes = self.settings.slice.classes
+        return [*words, "--classes", json.dumps(classes)] if classes else words
 
     def start_digest(self, model: str) -> str:
         """Changes when the weights that a training starts from do."""
-        start = self.models[model].init_from
-        return hash_path(start)[:16] if start else ""
+        return _start_digest(self.models[model])
+
+    def fit_digest(self, classifier: str) -> str:
+        """Changes when the weights that a classifier starts from do."""
+        return _start_digest(self.classifiers[classifier])
 
     def external_digest(self, model: str) -> str:
         """Changes when a file of another program's folder does."""
@@ -206,6 +213,17 @@ def _stamp(path: Path) -> str:
             status = on_disk(path).stat()
         return f"{status.st_size} {status.st_mtime_ns}"
     return "missing"
+
+
+def _learning_flags(settings: LearnSettings, earlier: str) -> list[str]:
+    """Settings of a training; earlier: the model of a run to repeat, in its workdir."""
+    if settings.replay is not None:
+        settings = settings.model_copy(update={"replay": settings.replay / earlier})
+    return flags(settings, leave_out=("folds",))
+
+
+def _start_digest(settings: LearnSettings) -> str:
+    return hash_path(settings.init_from)[:16] if settings.init_from else ""
 
 
 def _located(section: S, folders: Sequence[Path], *names: str) -> S:

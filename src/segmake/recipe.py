@@ -77,7 +77,7 @@ class Graded(Section):
         given = {"preset": value} if isinstance(value, str) else value
         if not isinstance(given, dict):
             return handler(given)
-        made = handler(cls.presets.get(str(given.get("preset")), {}) | given)
+        made = handler({**cls.presets.get(str(given.get("preset")), {}), **given})
         made.model_fields_set.intersection_update(given)
         return made
 

@@ -54,7 +54,8 @@ ALLOWED: dict[str, set[str]] = {
     "seal": set(),
     "ledger": {"cores", "seal", "tables", "errors", "progress"},
     "provenance": {"seal", "tables", "errors"},
-    "experiment": {"configuration", "external", "dataset", "section", "settings", "training", "tables", "errors"},
+    "experiment": {"configuration", "external", "dataset", "section", "settings", "training"}
+    | {"tables", "errors"},
     "repetition": {"configuration", "jobs", "provenance", "seal", "tables", "errors"},
     "cli": {"configuration", "jobs", "errors", "provenance"},
     "volume": {"source", "errors"},

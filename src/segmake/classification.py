@@ -131,7 +131,7 @@ class ClassifySettings(Section):
     samples: NonNegativeInt = 0
     """Passes with random dropout for an uncertainty (0: the disagreement of the folds alone)."""
     mirror: bool = False
-    """Average over mirrored patches."""
+    """Average over patches mirrored along `fit.flip` (2^axes times slower)."""
     explain: NonNegativeInt = 0
     """Patches of each shard whose Grad-CAM is drawn: the most certain wrong and right ones."""
     occlusion: bool = False

@@ -1,7 +1,8 @@
-"""Where a classifier looks: Grad-CAM and occlusion maps of single images, through monai.visualize.
+"""Where a classifier looks: Grad-CAM and occlusion maps of single images.
 
-Grad-CAM: Selvaraju et al., ICCV 2017, on the last layer that still has an extent. Occlusion: Zeiler & Fergus,
-ECCV 2014: what the logit loses when a square is hidden. Both tell what a network uses, not that it is right.
+Grad-CAM: Selvaraju et al., ICCV 2017, on the last layer that still has an extent (by monai.visualize).
+Occlusion: Zeiler & Fergus, ECCV 2014: what the logit loses when a square is hidden. Both tell what a network
+uses, not that it is right.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import copy
 
 import numpy as np
 import torch
-from monai.visualize import GradCAM, OcclusionSensitivity
+from monai.visualize import GradCAM
 from torch import Tensor, nn
 
 from segmake.errors import ConfigError
 from segmake.volume.volume import Array
 
 SQUARES = 14
-"""Squares that are hidden along a side: each is about this fraction of it, and they overlap by half."""
+"""Places of the hidden square along a side; neighbours overlap by half."""
+AT_ONCE = 32
 
 
 def grad_cam(network: nn.Module, image: Tensor, class_index: int) -> Array:
@@ -36,16 +38,28 @@ def grad_cam(network: nn.Module, image: Tensor, class_index: int) -> Array:
     return _scaled(heat[0, 0])
 
 
+@torch.inference_mode()
 def occlusion(network: nn.Module, image: Tensor, class_index: int) -> Array:
-    """Share [S, S], 0 to 1, of the largest loss of a class's logit when a square there is hidden."""
-    side = max(2, image.shape[-1] // SQUARES)
-    hider = OcclusionSensitivity(
-        nn_module=network, mask_size=side, overlap=0.5, activate=False, verbose=False, n_batch=32
-    )
-    with torch.inference_mode():
-        logits, _ = hider(x=image[None])
-        whole = network(image[None])[0, class_index]
-    return _scaled(whole - logits[0, class_index])
+    """Heat [S, S], 0 to 1: what the logit of a class loses where squares of the image take its mean grey.
+
+    A pixel has the mean loss over the squares that hide it. (MONAI's own indexes tensors in a way that torch
+    is about to read otherwise.)
+    """
+    size = image.shape[-1]
+    side = max(2, 2 * size // SQUARES)
+    starts = sorted({*range(0, size - side, max(1, side // 2)), size - side})
+    places = [(row, column) for row in starts for column in starts]
+    lost, times = torch.zeros(size, size), torch.zeros(size, size)
+    whole = network(image[None])[0, class_index].float()
+    for some in (places[i : i + AT_ONCE] for i in range(0, len(places), AT_ONCE)):
+        hidden = image.repeat(len(some), 1, 1, 1)
+        for copied, (row, column) in zip(hidden, some, strict=True):
+            copied[:, row : row + side, column : column + side] = image.mean()
+        losses = (whole - network(hidden)[:, class_index].float()).tolist()
+        for loss, (row, column) in zip(losses, some, strict=True):
+            lost[row : row + side, column : column + side] += loss
+            times[row : row + side, column : column + side] += 1
+    return _scaled(lost / times)
 
 
 def heat_share(heat: Array, inside: Array) -> float:

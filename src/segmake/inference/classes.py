@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -14,28 +15,33 @@ from segmake.errors import ConfigError
 from segmake.inference.uncertainty import binary_entropy, entropy_of
 
 Dropout = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d | nn.AlphaDropout | nn.FeatureAlphaDropout
+AXES = {"x": -1, "y": -2}
 
 
-def class_logits(networks: Sequence[nn.Module], images: Tensor, settings: ClassifySettings) -> Tensor:
+def class_logits(
+    networks: Sequence[nn.Module], images: Tensor, settings: ClassifySettings, flip: Collection[str] = ()
+) -> Tensor:
     """Logits [passes, B, classes] in float32: a pass for each network, or `samples` of each.
 
     images: [B, C, S, S] as the networks take them, on their device. With `mirror` each pass is the mean over
-    the image and its mirror image (left and right). Random dropout is seeded by its pass.
+    the images flipped along none, some and all of the axes of `flip` (x: columns, y: rows). Random dropout is
+    seeded by its pass.
 
     Raises:
         ConfigError: `samples` of a network without dropout, which would all be equal.
     """
     images = images.contiguous(memory_format=torch.channels_last)
+    flips = _subsets([AXES[axis] for axis in flip]) if settings.mirror else [()]
     passes = []
     with torch.inference_mode(), autocast(images.device, settings.precision):
         for network in networks:
             if not settings.samples:
-                passes.append(_logits(network, images, settings.mirror))
+                passes.append(_logits(network, images, flips))
                 continue
             with _dropping(network):
                 for sample in range(settings.samples):
                     torch.manual_seed(sample)
-                    passes.append(_logits(network, images, settings.mirror))
+                    passes.append(_logits(network, images, flips))
     return torch.stack(passes)
 
 
@@ -53,11 +59,13 @@ def disagreement(logits: Tensor, sigmoid: bool) -> Tensor:
     return (entropy_of(chances.mean(1)) - entropy_of(chances).mean(0)).clamp(min=0)
 
 
-def _logits(network: nn.Module, images: Tensor, mirror: bool) -> Tensor:
-    logits: Tensor = network(images)
-    if mirror:
-        logits = (logits.float() + network(images.flip(-1)).float()) / 2
-    return logits.float()
+def _logits(network: nn.Module, images: Tensor, flips: Sequence[tuple[int, ...]]) -> Tensor:
+    """Mean over flipped copies, in float32."""
+    return torch.stack([network(images.flip(axes) if axes else images).float() for axes in flips]).mean(0)
+
+
+def _subsets(axes: Sequence[int]) -> list[tuple[int, ...]]:
+    return [some for count in range(len(axes) + 1) for some in combinations(axes, count)]
 
 
 @contextmanager

@@ -145,7 +145,7 @@ def _classify(
         _check_shape(patch.path.name, image, models[0])
     device = next(models[0].network.parameters()).device
     images = normalise(torch.from_numpy(np.stack(pixels)).to(device))
-    logits = class_logits([model.network for model in models], images, job)
+    logits = class_logits([model.network for model in models], images, job, models[0].settings.flip)
     apart = disagreement(logits, models[0].multi_label).tolist() if len(logits) > 1 else [None] * len(patches)
     each = zip(patches, logits.cpu().numpy().swapaxes(0, 1), apart, strict=True)
     return [Classified(patch, models, passes, value) for patch, passes, value in each]

@@ -55,11 +55,13 @@ class SlurmNode:
             "controller_port": str(_free_port()),
             "node_port": str(_free_port()),
         }
-        for template in TEMPLATES.glob("*.conf"):
+        for template in TEMPLATES.iterdir():
             text = template.read_text(encoding="utf-8")
             for name, value in names.items():
                 text = text.replace("{" + name + "}", value)
-            (self.folder / template.name).write_text(text, encoding="utf-8")
+            written = self.folder / template.name
+            written.write_text(text, encoding="utf-8")
+            written.chmod(0o755 if written.suffix == ".sh" else 0o644)
         key = self.folder / "munge.key"
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o400)

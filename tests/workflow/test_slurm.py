@@ -31,7 +31,7 @@ RESULTS = (
 STEPS = 500
 # What one node without accounting needs, and what makes it quick to notice an end.
 HERE = ("--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-keep-successful-logs")
-QUICK = ("--slurm-init-seconds-before-status-checks", "8", "--latency-wait", "5")
+QUICK = ("--slurm-init-seconds-before-status-checks", "6", "--latency-wait", "5")
 # Enough at the second attempt only: 60 MB is less than Python with Snakemake in it.
 TIGHT = ("--set-resources", "convert:mem_mb=60*attempt**4", "train:gpu=1")
 

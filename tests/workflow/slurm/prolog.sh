@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "export SLURM_CONF={folder}/slurm.conf"

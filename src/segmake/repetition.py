@@ -15,11 +15,13 @@ from pathlib import Path
 
 from segmake.configuration import flags
 from segmake.errors import InputError
-from segmake.jobs import TrainJob
+from segmake.jobs import FitJob, TrainJob
 from segmake.provenance import END, Manifest, base_folder, manifest_path, read_manifest
 from segmake.seal import sealed
 from segmake.tables import hash_path, write_text
 
+JOBS: dict[str, type[TrainJob] | type[FitJob]] = {"train": TrainJob, "fit": FitJob}
+"""Stages that train."""
 REPLACED = ("tables", "output", "replay", "replay_steps", "mlflow")
 """Settings that are not those of the training that is repeated."""
 
@@ -44,7 +46,7 @@ class Repetition:
 def find_trainings(folder: Path) -> list[Path]:
     """Manifests of the trainings below a folder."""
     found = sorted(folder.rglob(f"*{END}"))
-    return [path for path in found if read_manifest(path).get("stage") == "train"]
+    return [path for path in found if read_manifest(path).get("stage") in JOBS]
 
 
 def repeat(path: Path, steps: int) -> Repetition:
@@ -61,7 +63,7 @@ def repeat(path: Path, steps: int) -> Repetition:
     marks = sorted(int(step) for step in weights if int(step) <= steps)
     if not marks:
         raise InputError(f"{path} holds no hash of weights; train this model again with this segmake")
-    job = TrainJob.model_validate(manifest["settings"])
+    job = JOBS[manifest["stage"]].model_validate(manifest["settings"])
     base = base_folder(path, str(job.output))
     for name, digest in manifest["inputs"].items():
         if not (base / name).exists() or hash_path(base / name) != digest:
@@ -94,11 +96,11 @@ def circumstances(before: Manifest, now: Manifest) -> str:
     return f"versions, processor and device are the same; it was {before['reproducibility']['level']}"
 
 
-def _train(job: TrainJob, model: Path, base: Path, steps: int) -> Manifest:
+def _train(job: TrainJob | FitJob, model: Path, base: Path, steps: int) -> Manifest:
     """Train again with the rates of a model; the manifest of what came out."""
     with tempfile.TemporaryDirectory() as scratch:
-        output = Path(scratch) / "model.pt"
-        command = [sys.executable, "-m", "segmake.cli", "train", *flags(job, leave_out=REPLACED)]
+        output, stage = Path(scratch) / "model.pt", "fit" if isinstance(job, FitJob) else "train"
+        command = [sys.executable, "-m", "segmake.cli", stage, *flags(job, leave_out=REPLACED)]
         command += ["--tables", *map(str, job.tables), "--output", str(output)]
         command += ["--replay", str(model.absolute()), "--replay_steps", str(steps)]
         done = subprocess.run(command, cwd=base, capture_output=True, text=True, check=False)

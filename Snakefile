@@ -30,6 +30,8 @@ include: "workflow/rules/postprocess.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/slice.smk"
 include: "workflow/rules/fit.smk"
+include: "workflow/rules/classify.smk"
+include: "workflow/rules/score.smk"
 include: "workflow/rules/examples.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
@@ -39,4 +41,5 @@ include: "workflow/rules/telling.smk"
 rule all:
     default_target: True
     input:
-        "report/index.html",
+        ["report/index.html"] if MODELS else [],
+        CLASSIFIED,

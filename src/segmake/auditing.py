@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import PositiveInt
+from pydantic import PositiveInt, model_validator
 from pydantic_settings import CliPositionalArg
 
 from segmake.section import Section
@@ -20,6 +21,15 @@ class DescribeSettings(Section):
     answers: dict[str, str] = {}
     """What you say to an item of a checklist that no table knows, such as {claim-14: two radiologists in
     consensus}; the items are in describe/checklists.tsv."""
+
+
+class _OfRun(DescribeSettings):
+    """A job about a whole results folder, which writes into it."""
+
+    folder: CliPositionalArg[Path] = Path()
+    """Results folder."""
+    results: list[Path] = []
+    """Results to take into account; all that the folder holds where none is named."""
 
 
 class VerifyJob(Section):
@@ -49,7 +59,7 @@ class ExplainJob(Section):
 
 
 class DiffJob(Section):
-    """Show how two runs differ: settings, data, versions, models, scores, figures (exit code 1 if they do)."""
+    """Show how two runs differ: settings, data, versions, models, scores, figures (exit code 1 where so)."""
 
     before: CliPositionalArg[Path]
     """Results folder."""
@@ -59,25 +69,27 @@ class DiffJob(Section):
     """Differences of a kind that are written out."""
 
 
-class DescribeJob(DescribeSettings):
+class DescribeJob(_OfRun):
     """Write methods text, model cards and checklists from what the manifests and tables say."""
 
-    folder: CliPositionalArg[Path] = Path()
-    """Results folder."""
-    results: list[Path] = []
-    """Results to take into account; all that the folder holds where none is named."""
     output: Path = Path("describe/methods.md")
-    """Methods text to write; the other texts go beside it."""
+    """Methods text to write, in the results folder where not set; the other texts go beside it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _output_is_in_the_folder(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {"output": Path(values.get("folder", "")) / "describe/methods.md", **values}
 
 
-class CrateJob(DescribeSettings):
+class CrateJob(_OfRun):
     """Write the results folder's RO-Crate: every job of the run, with what it read and made."""
 
-    folder: CliPositionalArg[Path] = Path()
-    """Results folder."""
-    results: list[Path] = []
-    """Results to take into account; all that the folder holds where none is named."""
     workflow: Path | None = None
     """Snakefile; it and its rules are copied into the crate."""
     output: Path = Path("ro-crate-metadata.json")
-    """Metadata file to write, in the results folder."""
+    """Metadata file to write, in the results folder where not set."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _output_is_in_the_folder(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {"output": Path(values.get("folder", "")) / "ro-crate-metadata.json", **values}

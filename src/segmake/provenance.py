@@ -49,7 +49,7 @@ MADE: Mapping[str, tuple[str, ...]] = {
     "fit": ("history.csv",),
     "examples": ("*",),
     "figures": ("*",),
-    "score": ("*",),
+    "score": ("predictions.tsv", "curves.tsv", "confusion.tsv", "decision.json", "*.csv"),
     "describe": ("**/*",),
     "crate": ("crate/**/*",),
     "report": ("**/*",),

@@ -61,7 +61,7 @@ def make_crate(made: Sequence[Made], root: Path, about: About) -> dict[str, Any]
     profiles = [PROCESS, *([WORKFLOW, WORKFLOW_CRATE] if about.workflow else [])]
     described = [SPECIFICATION, *([WORKFLOW_CRATE[0]] if about.workflow else [])]
     if about.workflow:
-        _add_workflow(builder, about, actions, _versions(made).get("snakemake", ""))
+        _add_workflow(builder, about, actions, _versions(made))
     people = [
         builder.add({"@id": f"#{quote(name)}", "@type": "Person", "name": name}) for name in about.authors
     ]
@@ -91,8 +91,11 @@ def make_crate(made: Sequence[Made], root: Path, about: About) -> dict[str, Any]
     }
     for key, name, version in profiles:
         builder.add({"@id": key, "@type": "CreativeWork", "name": name, "version": version})
+    for entity in builder.entities.values() if people else ():
+        if entity["@type"] == "CreateAction":
+            entity["agent"] = people
     graph = [head, crate, *(builder.entities[key] for key in sorted(builder.entities))]
-    return {"@context": CONTEXT, "@graph": graph}
+    return {"@context": CONTEXT, "@graph": [_compact(entity) for entity in graph]}
 
 
 class _Builder:
@@ -156,26 +159,20 @@ class _Builder:
     def _tool(self, job: Made) -> Entity:
         packages: Mapping[str, str] = job.manifest.get("packages", {})
         version, commit = packages.get("segmake", ""), str(job.manifest.get("commit", ""))
-        requires = [
-            self.add(
-                {
-                    "@id": f"#{name}-{number}",
-                    "@type": "SoftwareApplication",
-                    "name": name,
-                    "softwareVersion": number,
-                }
-            )
-            for name, number in packages.items()
-            if name != "segmake"
-        ]
+        requires = [self._package(*package) for package in packages.items() if package[0] != "segmake"]
         entity: Entity = {
-            "@id": f"#segmake-{version}{f'-{commit}' if commit else ''}",
+            "@id": f"pkg:generic/segmake@{version}{f'?commit={commit}' if commit else ''}",
             "@type": "SoftwareApplication",
             "name": "segmake",
             "softwareVersion": f"{version}{f' (commit {commit})' if commit else ''}",
             "softwareRequirements": requires,
         }
         return self.add(entity)
+
+    def _package(self, name: str, version: str) -> Entity:
+        key = f"pkg:pypi/{name.lower()}@{quote(version)}"
+        kind = {"@type": "SoftwareApplication", "name": name, "softwareVersion": version}
+        return self.add({"@id": key, **kind, "url": {"@id": key}})
 
     def _place(self, path: Path) -> str:
         inside = path.is_relative_to(self.root)
@@ -187,7 +184,9 @@ class _Builder:
         return path.parent == job.output.parent
 
 
-def _add_workflow(builder: _Builder, about: About, actions: Sequence[Entity], version: str) -> None:
+def _add_workflow(
+    builder: _Builder, about: About, actions: Sequence[Entity], versions: Mapping[str, str]
+) -> None:
     """The Snakefile as what the crate is about, and its run as a whole."""
     builder.add(
         {
@@ -196,7 +195,7 @@ def _add_workflow(builder: _Builder, about: About, actions: Sequence[Entity], ve
             "name": "Snakemake",
             "identifier": {"@id": "https://doi.org/10.12688/f1000research.29032.2"},
             "url": {"@id": "https://snakemake.readthedocs.io"},
-            "version": version,
+            "version": versions.get("snakemake", ""),
         }
     )
     builder.add(
@@ -204,7 +203,9 @@ def _add_workflow(builder: _Builder, about: About, actions: Sequence[Entity], ve
             "@id": about.workflow,
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
             "name": "segmake",
+            "encodingFormat": "text/plain",
             "programmingLanguage": {"@id": SNAKEMAKE},
+            "version": versions.get("segmake", ""),
             "hasPart": [builder.add(_file(part)) for part in about.parts],
         }
     )
@@ -215,6 +216,7 @@ def _add_workflow(builder: _Builder, about: About, actions: Sequence[Entity], ve
             "@id": RUN,
             "@type": "CreateAction",
             "name": "The whole run",
+            "description": "Every job of the workflow, from first to last.",
             "instrument": {"@id": about.workflow},
             "startTime": min(action["startTime"] for action in actions),
             "endTime": max(action["endTime"] for action in actions),
@@ -225,14 +227,19 @@ def _add_workflow(builder: _Builder, about: About, actions: Sequence[Entity], ve
     )
 
 
+def _compact(entity: Entity) -> Entity:
+    """An entity as RO-Crate wants it: a list of one is that one."""
+    return {name: v[0] if isinstance(v, list) and len(v) == 1 else v for name, v in entity.items()}
+
+
 def _file(place: str) -> Entity:
     kind = FORMATS.get(Path(place).suffix, "application/octet-stream")
     return {"@id": place, "@type": "File", "name": unquote(place), "encodingFormat": kind}
 
 
-def _license(builder: _Builder, licence: str) -> Entity | str:
+def _license(builder: _Builder, licence: str) -> Entity:
     if not licence:
-        return UNLICENSED
+        return builder.add({"@id": "#licence", "@type": "CreativeWork", "name": UNLICENSED})
     key = f"https://spdx.org/licenses/{licence}"
     return builder.add({"@id": key, "@type": "CreativeWork", "name": licence, "identifier": licence})
 

@@ -18,7 +18,7 @@ TITLES = {
     "claim": ("CLAIM 2024 update", "doi:10.1148/ryai.240300"),
     "tripod": ("TRIPOD+AI", "doi:10.1136/bmj-2023-078378"),
 }
-COLUMNS = ("checklist", "item", "section", "asks", "status", "text", "todo")
+COLUMNS = ("checklist", "item", "key", "section", "topic", "status", "text", "todo")
 MARKS = {"filled": "x", "partly": "~", "todo": " "}
 Status = Literal["filled", "partly", "todo"]
 
@@ -30,7 +30,7 @@ class Item:
     checklist: str
     item: str
     section: str
-    asks: str
+    topic: str
     text: str
     todo: str
     """What is left to write; empty where the item is filled."""
@@ -43,9 +43,15 @@ class Item:
         return "partly" if self.text else "todo"
 
     @property
+    def key(self) -> str:
+        """What it is called in `describe.answers`."""
+        return f"{self.checklist}-{self.item}"
+
+    @property
     def row(self) -> dict[str, str]:
         """As a row of a table."""
-        return {name: str(getattr(self, name)) for name in COLUMNS}
+        cells = {name: str(getattr(self, name)) for name in COLUMNS}
+        return cells | {"checklist": TITLES[self.checklist][0]}
 
 
 def fill_checklist(name: str, facts: Mapping[str, str], answers: Mapping[str, str]) -> list[Item]:
@@ -93,7 +99,7 @@ def as_markdown(items: Sequence[Item]) -> str:
         if item.section != section:
             section = item.section
             lines += [*([""] if lines[-1] else []), f"## {section}", ""]
-        lines += [f"- [{MARKS[item.status]}] **{item.item}** {item.asks}"]
+        lines += [f"- [{MARKS[item.status]}] **{item.item}** {item.topic}"]
         lines += [f"  - {item.text}"] if item.text else []
-        lines += [f"  - TODO `{item.checklist}-{item.item}`: {item.todo}"] if item.todo else []
+        lines += [f"  - TODO `{item.key}`: {item.todo}"] if item.todo else []
     return "\n".join(lines) + "\n"

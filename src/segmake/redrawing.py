@@ -43,7 +43,7 @@ WHERE = {
     "examples": "examples/*/examples.tsv",
     "curves": "score/*/curves.tsv",
     "confusion": "score/*/confusion.tsv",
-    "froc": "froc/*.tsv",
+    "froc": "score/*/froc.tsv",
 }
 """Tables of a job -> where a results folder has them."""
 SECTIONS = {"summarize": "evaluate", "compare": "evaluate", "postprocess": "predict"}
@@ -101,7 +101,6 @@ def find_tables(folder: Path) -> dict[str, list[Path]]:
         name: sorted(path.relative_to(folder) for path in folder.glob(pattern))
         for name, pattern in WHERE.items()
     }
-    found["froc"] = [path for path in found["froc"] if not path.stem.endswith("_curve")]
     if not any(found.values()):
         raise InputError(
             f"{folder} holds no table that figures are drawn from; give the workdir of a configuration"

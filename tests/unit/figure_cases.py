@@ -31,7 +31,9 @@ def write_results(root: Path, models=("unet", "segres"), cases=12, labels=LABELS
         for fold in range(folds):
             write_history(root / f"train/{model}/fold-{fold}/history.csv", rng)
             model_path = root / f"train/{model}/fold-{fold}/model"
-            write_manifest(model_path, "train", cases=8, lr=3e-3, output=f"train/{model}/fold-{fold}/model.pt")
+            write_manifest(
+                model_path, "train", cases=8, lr=3e-3, output=f"train/{model}/fold-{fold}/model.pt"
+            )
         write_examples(root / f"examples/{model}", [row["case"] for row in scores if row["split"] == "train"])
     if len(models) > 1:
         rows = _comparison(np.random.default_rng(9), models, labels)
@@ -64,7 +66,9 @@ def write_examples(folder: Path, cases, labels=LABELS) -> None:
     """Slices of three cases and their table; a fourth could not be cut."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
-    for place, (rank, case) in enumerate(zip(("worst", "median", "best"), dict.fromkeys(cases), strict=False)):
+    for place, (rank, case) in enumerate(
+        zip(("worst", "median", "best"), dict.fromkeys(cases), strict=False)
+    ):
         truth = ball((40, 48, 32), (18 + place, 24, 15), 9, labels)
         prediction = ball((40, 48, 32), (20, 23, 15 + place), 8, labels)
         image = np.random.default_rng(place).normal(100, 12, truth.shape) + 20 * (truth > 0)

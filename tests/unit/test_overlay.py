@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from segmake.figures.overlay import clearest_channel, grey_window, largest_slice, overlay, view_box_mm
-from segmake.figures.style import to_png
+from segmake.figures.overlay import draw_slices
+from segmake.figures.slices import cut_slices
+from segmake.figures.style import to_png, width_inches
 
 LABELS = {"core": 1, "edge": 2}
 
@@ -17,32 +18,8 @@ def case():
     return image, truth, prediction
 
 
-def test_the_largest_cross_section_is_found():
-    mask = np.zeros((5, 5, 5), bool)
-    mask[2, 1:4, 1:4] = True
-    mask[3, 2, 2] = True
-    assert largest_slice(mask, 0) == 2
-    assert largest_slice(np.zeros((5, 6, 7), bool), 2) == 3
-
-
-def test_the_view_is_a_cube_in_mm_round_the_mask():
-    mask = np.zeros((100, 100, 50), bool)
-    mask[40:61, 50, 25] = True
-    box = view_box_mm(mask, np.array([2.0, 2.0, 4.0]))
-    assert (box[:, 1] - box[:, 0]).tolist() == [64.0, 64.0, 64.0]
-    assert box.mean(axis=1).tolist() == [100.0, 100.0, 100.0]
-
-
-def test_the_view_stays_inside_the_image_and_has_a_least_size():
-    mask = np.zeros((100, 20, 50), bool)
-    mask[0, 0, 49] = True
-    box = view_box_mm(mask, np.ones(3))
-    assert box.tolist() == [[-0.5, 29.5], [-5.5, 24.5], [19.5, 49.5]]  # centred where 20 mm are too few
-
-
-def test_an_empty_mask_shows_the_whole_image():
-    box = view_box_mm(np.zeros((4, 6, 2), bool), np.ones(3))
-    assert box.tolist() == [[-1.5, 4.5], [-0.5, 5.5], [-2.5, 3.5]]
+def overlay(image, truth, prediction, spacing_mm, labels):
+    return draw_slices(cut_slices(image, truth, prediction, spacing_mm, labels))
 
 
 def test_all_planes_have_one_scale(case):
@@ -51,22 +28,13 @@ def test_all_planes_have_one_scale(case):
     assert {np.diff(panel.get_ylim())[0] for panel in figure.axes} == {30.0}
 
 
-def test_the_grey_window_looks_at_the_view_only_and_at_finite_values():
-    image = np.full((10, 10, 10), 5.0)
-    image[0, 0, 0] = 1e9
-    image[5, 5, 5] = np.nan
-    view = np.array([[2.0, 8.0]] * 3)
-    low, high = grey_window(image, view, np.ones(3))
-    assert low == 5.0
-    assert 5.0 < high < 5.1
-
-
 def test_three_planes_show_the_right_slices(case):
     figure = overlay(*case, (1.0, 1.0, 2.0), LABELS)
     axial, coronal, sagittal = figure.axes
     assert axial.get_title(loc="left") == "Axial, slice 4 of 10"
     shown = np.asarray(axial.images[0].get_array())
-    assert np.array_equal(shown, case[0][:, :, 3].T)
+    assert np.array_equal(shown, cut_slices(*case, (1.0, 1.0, 2.0), LABELS).planes[2].grey.T)
+    assert list(axial.images[0].get_extent()) == [-0.5, 19.5, -0.5, 29.5]
     assert coronal.get_title(loc="left") == "Coronal, slice 11 of 30"
     assert sagittal.get_title(loc="left").startswith("Sagittal, slice 5")
 
@@ -100,18 +68,6 @@ def test_outlines_of_single_voxels_are_squares_not_diamonds():
     assert area == pytest.approx(1.0, abs=0.05)
 
 
-def test_the_channel_with_most_contrast_is_shown():
-    rng = np.random.Generator(np.random.Philox(1))
-    mask = np.zeros((12, 12, 12), np.uint8)
-    mask[4:8, 4:8, 4:8] = 1
-    noise = rng.normal(0, 1, (3, 12, 12, 12))
-    image = noise + np.array([1.0, -5.0, 2.0])[:, None, None, None] * mask
-    assert clearest_channel(image, mask > 0, (1, 1, 1)) == 1
-    assert clearest_channel(image * np.array([9.0, 1.0, 9.0])[:, None, None, None], mask > 0, (1, 1, 1)) == 1
-    assert clearest_channel(image, mask > 5, (1, 1, 1)) == 0
-    assert clearest_channel(image[:1], mask > 0, (1, 1, 1)) == 0
-
-
 def test_a_label_at_the_border_and_an_empty_truth_can_be_drawn():
     image = np.zeros((4, 4, 4), np.float32)
     full, empty = np.ones((4, 4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8)
@@ -119,9 +75,17 @@ def test_a_label_at_the_border_and_an_empty_truth_can_be_drawn():
     assert to_png(overlay(image, empty, empty, (1, 1, 1), LABELS), 40)
 
 
-def test_inputs_are_left_alone_and_bytes_repeat(case):
-    copies = [array.copy() for array in case]
-    first = to_png(overlay(*case, (1, 1, 2), LABELS), 50)
-    assert first == to_png(overlay(*case, (1, 1, 2), LABELS), 50)
-    for array, copy in zip(case, copies, strict=True):
-        assert np.array_equal(array, copy)
+def test_in_a_single_column_titles_are_short_and_planes_as_wide(case):
+    slices = cut_slices(*case, (1.0, 1.0, 2.0), LABELS)
+    figure = draw_slices(slices, width_inches("single"))
+    assert figure.get_figwidth() == pytest.approx(88 / 25.4)
+    assert figure.axes[0].get_title(loc="left") == "Axial 4/10"
+
+
+def test_the_key_names_every_label_and_both_lines(case):
+    words = [text.get_text() for text in overlay(*case, (1, 1, 2), LABELS).legends[0].get_texts()]
+    assert words == ["core", "edge", "truth", "prediction"]
+
+
+def test_bytes_repeat(case):
+    assert to_png(overlay(*case, (1, 1, 2), LABELS), 50) == to_png(overlay(*case, (1, 1, 2), LABELS), 50)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.patheffects as effects
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from segmake.figures.palette import INK, ON_IMAGE
-from segmake.figures.slices import Slice, Slices, cut_slices
+from segmake.figures.slices import Slice, Slices
 from segmake.figures.style import DOUBLE_COLUMN_INCHES, house_style
 from segmake.volume.volume import Array
 
@@ -28,17 +28,6 @@ BARS_MM = (1, 2, 5, 10, 20, 50, 100)
 FINE = 4
 DASHED = (0, (2.2, 1.4))
 LEAST_PANEL_INCHES = 1.6
-
-
-def overlay(
-    image: Array,
-    truth: Array,
-    prediction: Array,
-    spacing_mm: Sequence[float],
-    labels: Mapping[str, int],
-) -> Figure:
-    """Slices of a case; see `draw_slices`. image, truth, prediction: [X, Y, Z] on one canonical grid."""
-    return draw_slices(cut_slices(image, truth, prediction, spacing_mm, labels))
 
 
 def draw_slices(slices: Slices, width: float = DOUBLE_COLUMN_INCHES) -> Figure:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from segmake.errors import InputError
-from segmake.source import why_unreadable
 from segmake.volume.volume import Array
 
 LEAST_VIEW_MM = 30.0
@@ -100,14 +99,12 @@ def read_slices(path: Path) -> Slices:
         InputError: the file is missing or is no such archive.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             planes = [
                 Slice(**{field.name: archive[f"{field.name}_{axis}"] for field in fields(Slice)})
                 for axis in range(3)
             ]
             labels = dict(zip(archive["labels"].tolist(), archive["values"].tolist(), strict=True))
-    except OSError as error:
-        raise InputError(why_unreadable(path, error)) from error
     except Exception as error:  # zipfile, zlib and numpy each have their own
         raise InputError(
             f"{path} holds no slices of a case ({error}); run `segmake examples` again"

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from segmake.figures.curves import smooth, training_curves, volume_agreement
+from segmake.figures.curves import dice_agreement, smooth, training_curves, volume_agreement
 from segmake.figures.style import to_svg
 
 RUN = [
@@ -60,3 +60,37 @@ def test_agreement_shows_the_mean_difference_and_its_limits():
 def test_agreement_of_one_case_has_no_limits_to_trip_over():
     one = (np.array([1.0]), np.array([2.0]))
     assert to_svg(volume_agreement({"core": one})) == to_svg(volume_agreement({"core": one}))
+
+
+def test_runs_differ_in_dash_and_marker_too():
+    loss, dice, _ = training_curves({"fold 0": RUN, "fold 1": RUN}).axes
+    strong = [line for line in loss.lines if line.get_label() in ("fold 0", "fold 1")]
+    assert [line.get_linestyle() for line in strong] == ["-", "--"]
+    assert [line.get_marker() for line in dice.lines] == ["o", "s"]
+
+
+def test_bias_and_limits_are_written_below():
+    truth, found = np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 7.0])
+    panel = volume_agreement({"core": (truth, found)}).axes[0]
+    assert panel.get_xlabel() == "mean of both volumes (ml)\nbias 2, limits \N{MINUS SIGN}1.39 to 5.39"
+
+
+@pytest.mark.parametrize(("width", "columns"), [(7.1, 3), (3.5, 1)])
+def test_panels_stand_side_by_side_where_there_is_room(width, columns):
+    one = (np.array([1.0, 2.0]), np.array([2.0, 2.5]))
+    figure = volume_agreement(dict.fromkeys(("a", "b", "c"), one), width)
+    assert figure.axes[0].get_gridspec().ncols == columns
+    assert [bool(panel.get_ylabel()) for panel in figure.axes] == [i % columns == 0 for i in range(3)]
+
+
+def test_expected_dice_stands_against_the_real_one_by_label_and_split():
+    train, test = (np.array([0.8, 0.6]), np.array([0.7, 0.6])), (np.array([0.9]), np.array([0.5]))
+    figure = dice_agreement({"core": {"test": test, "train": train}})
+    (panel,) = [axes for axes in figure.axes if axes.get_visible()]
+    line, first, second = panel.lines
+    assert line.get_xydata().tolist() == [[0, 0], [1, 1]]
+    assert first.get_xydata().tolist() == [[0.9, 0.5]]
+    assert second.get_xydata().tolist() == [[0.8, 0.7], [0.6, 0.6]]
+    assert first.get_marker() != second.get_marker()
+    assert panel.get_xlabel() == f"expected Dice\nmean absolute error {(0.1 + 0.0 + 0.4) / 3:.3f}"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["test", "train"]

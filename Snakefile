@@ -34,6 +34,7 @@ include: "workflow/rules/classify.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/examples.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/describe.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/telling.smk"
 
@@ -43,3 +44,4 @@ rule all:
     input:
         ["report/index.html"] if MODELS else [],
         CLASSIFIED,
+        "ro-crate-metadata.json",

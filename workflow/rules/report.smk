@@ -1,26 +1,34 @@
 """report: takes tables and figures, makes the HTML page, the quality page, details of cases and the viewer."""
 
+TOLD = {
+    "plan": ["plan/plan.json"] if MODELS else [],
+    "cases": per_shard("convert/shard-{shard}.tsv") if MODELS or SLICE.source != "images" else [],
+    "predictions": expand(f"{LABELLED}/{{model}}/shard-{{shard}}.tsv", model=MODELS, shard=SHARDS),
+    "metrics": expand("evaluate/{model}/metrics.tsv", model=MODELS),
+    "summary": expand("evaluate/{model}/summary.tsv", model=MODELS),
+    "subgroups": expand("evaluate/{model}/subgroups.tsv", model=MODELS),
+    "comparison": ["evaluate/comparison.tsv"] if COMPARED else [],
+    "ranking": ["evaluate/ranking.tsv"] if COMPARED else [],
+    "history": [f"train/{name}/fold-{fold}/history.csv" for name in TRAINED for fold in TRAINED[name].folds]
+    + [f"fit/{name}/fold-{fold}/history.csv" for name in CLASSIFIERS for fold in CLASSIFIERS[name].folds],
+    "tables": (per_shard("resample/shard-{shard}.tsv", KNOWN) if MODELS else [])
+    + expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=KNOWN),
+    "slices": per_shard("slice/shard-{shard}.tsv") if CLASSIFIERS else [],
+    "guards": ["divide/guards.tsv"] if CLASSIFIERS else [],
+    "scores": expand("score/{classifier}/summary.tsv", classifier=CLASSIFIERS),
+    "contest": ["score/comparison.tsv"] if len(CLASSIFIERS) > 1 else [],
+    "figures": ["figures/figures.tsv"],
+}
+
 
 rule report:
     """Write the pages."""
     input:
-        figures="figures/figures.tsv",
-        plan="plan/plan.json",
-        cases=per_shard("convert/shard-{shard}.tsv"),
-        predictions=expand(f"{LABELLED}/{{model}}/shard-{{shard}}.tsv", model=MODELS, shard=SHARDS),
-        metrics=expand("evaluate/{model}/metrics.tsv", model=MODELS),
-        summary=expand("evaluate/{model}/summary.tsv", model=MODELS),
-        subgroups=expand("evaluate/{model}/subgroups.tsv", model=MODELS),
-        comparison=["evaluate/comparison.tsv"] if COMPARED else [],
-        ranking=["evaluate/ranking.tsv"] if COMPARED else [],
-        history=[
-            f"train/{model}/fold-{fold}/history.csv" for model in TRAINED for fold in TRAINED[model].folds
-        ],
-        tables=per_shard("resample/shard-{shard}.tsv", KNOWN)
-        + expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=KNOWN),
+        **TOLD,
     output:
         page=report("report/index.html", caption="../report/page.rst", category="Report"),
         quality=report("report/quality.html", caption="../report/quality.rst", category="Report"),
+        cases=directory("report/cases"),
     log:
         "logs/report/report.log",
     benchmark:
@@ -33,11 +41,8 @@ rule report:
         runtime=60,
     params:
         settings=flags(SETTINGS.report),
-        models=lambda wildcards, input: (
-            ["--comparison", *input.comparison, "--ranking", *input.ranking] if COMPARED else []
-        ),
+        tables=lambda wildcards, input: [
+            word for name, files in TOLD.items() if files for word in (f"--{name}", *input.get(name))
+        ],
     shell:
-        "segmake --log {log:q} report --figures {input.figures:q} --plan {input.plan:q} --cases {input.cases:q} "
-        "--predictions {input.predictions:q} --metrics {input.metrics:q} --summary {input.summary:q} "
-        "--history {input.history:q} --tables {input.tables:q} --subgroups {input.subgroups:q} "
-        "{params.models:q} --output {output.page:q} {params.settings:q}"
+        "segmake --log {log:q} report {params.tables:q} --output {output.page:q} {params.settings:q}"

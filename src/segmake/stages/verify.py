@@ -2,7 +2,8 @@
 
 The files of cases are checked against the ledger's records; plan, models, tables, figures and pages against
 the manifests beside them; records and manifests against their own seal. A changed file is named with the
-figures that depend on it. With --train the first steps of every training are done again.
+figures that depend on it. With --train the first steps of every training are done again,
+with --figures all figures are drawn again.
 """
 
 from __future__ import annotations
@@ -27,15 +28,22 @@ class DifferentWeights(InputError):
     """Trainings that did not give the same weights again."""
 
 
+class DifferentFigures(InputError):
+    """Figures that are not drawn to the same bytes again."""
+
+
 def run(job: VerifyJob) -> None:
     """Check all records below the folder, or repeat the trainings there.
 
     Raises:
         DamagedFiles: some files are missing or changed; each is named.
         DifferentWeights: some trainings gave other weights; each is named.
+        DifferentFigures: some figures were drawn to other bytes; each is named.
         InputError: there is no record or training, so this is no results folder.
     """
-    if job.train:
+    if job.figures:
+        _redraw(job.folder)
+    elif job.train:
         _repeat_trainings(job.folder, job.steps)
     else:
         _check_files(job.folder, job.threads)
@@ -59,6 +67,22 @@ def _repeat_trainings(folder: Path, steps: int) -> None:
             f"{'; '.join(different)}. Take the versions, the kind of processor and the threads of their "
             "manifests to repeat them"
         )
+
+
+def _redraw(folder: Path) -> None:
+    """Draw all figures again, a line for each that differs."""
+    from segmake.redrawing import redraw  # matplotlib takes a second
+
+    different = redraw(folder)
+    for line in different:
+        log.error("%s", line)
+    if different:
+        more = f"; and {len(different) - NAMED} more" if len(different) > NAMED else ""
+        raise DifferentFigures(
+            f"{len(different)} figures are not what their tables give: {'; '.join(different[:NAMED])}{more}. "
+            "Draw them again with `snakemake figures`, if the tables are right (`segmake verify` says so)"
+        )
+    log.info("all figures were drawn again to the same bytes")
 
 
 def _check_files(folder: Path, threads: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -23,6 +24,8 @@ from segmake.provenance import manifest_path
 from segmake.tables import Row, read_cases, read_table
 
 STAGES = ("convert", "resample", "predict", "postprocess", "evaluate", "slice", "classify")
+WIDEST = 1400
+"""Pixels of a photo on the page."""
 FIT = "fit"
 """Folder of the trainings of classifiers."""
 
@@ -111,7 +114,19 @@ def _drawn(job: ReportJob) -> Iterator[Drawn]:
         svg, png = _bytes(folder, entry, "svg"), _bytes(folder, entry, "png")
         if not svg and not png:  # drawn as PDF alone
             continue
-        yield Drawn(entry, svg, png, shown.as_posix())
+        yield Drawn(entry, svg, for_page(png) if entry.photo and png else png, shown.as_posix())
+
+
+def for_page(png: bytes) -> bytes:
+    """A photo as the page shows it: as JPEG and not too wide, so that many fit into one file."""
+    from PIL import Image
+
+    photo = Image.open(io.BytesIO(png)).convert("RGB")
+    if photo.width > WIDEST:
+        photo = photo.resize((WIDEST, round(photo.height * WIDEST / photo.width)), Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    photo.save(stream, "JPEG", quality=88, subsampling=0, optimize=True)
+    return stream.getvalue()
 
 
 def _bytes(folder: Path, entry: Entry, kind: str) -> bytes:
@@ -134,7 +149,7 @@ def _telling(methods: Path | None) -> Telling:
     if methods is None:
         return Telling()
     folder = methods.parent
-    references = folder / "references.bib"
+    references = methods.with_suffix(".bib")
     return Telling(
         methods=_text(methods),
         references=_text(references) if references.exists() else "",

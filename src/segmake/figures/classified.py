@@ -45,13 +45,16 @@ def headline(classifiers: Sequence[Classifier], confidence: str) -> list[Block]:
             if (row["split"], row["level"]) == (split, level)
         ]
         metrics = [name for name in HEADLINE if any(row["metric"] == name for _, row in pairs)]
-        columns = ["Class", "Classifier", "Patients", *(TITLES[name] for name in metrics)]
+        columns = ["Class", "Classifier", *(TITLES[name] for name in metrics), "Patients"]
         cells: dict[tuple[str, str], dict[str, Row]] = {}
         for name, row in pairs:
             cells.setdefault((row["class"], name), {})[row["metric"]] = row
         rows: list[Sequence[Cell]] = [
-            [OVER_ALL.get(kind, kind), name, next(iter(found.values()))["patients"]]
-            + [_value(found.get(metric)) for metric in metrics]
+            [
+                *(OVER_ALL.get(kind, kind), name),
+                *(_value(found.get(metric)) for metric in metrics),
+                next(iter(found.values()))["patients"],
+            ]
             for (kind, name), found in cells.items()
             if kind != "all"
         ]

@@ -36,7 +36,16 @@ class Drawn:
             for kind, name in files
             if name
         ]
-        return Picture(entry.name, entry.alt, entry.caption, self.svg, self.png, entry.photo, (*more, *links))
+        return Picture(
+            name=entry.name,
+            alt=entry.alt,
+            caption=entry.caption,
+            svg=self.svg,
+            png=self.png,
+            photo=entry.photo,
+            links=(*more, *links),
+            title=entry.title,
+        )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from typing import ClassVar
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+JPEG = b"\xff\xd8"
+"""How such a file begins."""
 LARGEST_SVG = 400_000
 """Bytes above which a drawing (a point for every case of thousands) is shown as PNG; its SVG is a link."""
 
@@ -36,7 +38,7 @@ class Note:
     """A paragraph; kind decides how it looks."""
 
     text: str
-    kind: str = "text"  # or: heading, warning, code, verdict
+    kind: str = "text"  # or: heading, warning, verdict; code and prose are for copying
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Picture:
     photo: bool = False
     links: Sequence[Link] = ()
     """Its files, and what else belongs to it."""
+    title: str = ""
 
     @property
     def as_image(self) -> bool:
@@ -85,8 +88,9 @@ class Picture:
 
     @cached_property
     def data_uri(self) -> str:
-        """The PNG as the value of a `src` attribute."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+        """The PNG, or a JPEG in its place, as the value of a `src` attribute."""
+        kind = "jpeg" if self.png.startswith(JPEG) else "png"
+        return f"data:image/{kind};base64," + base64.b64encode(self.png).decode("ascii")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from segmake.figures.runs import REFERENCES
 from segmake.figures.sections import cut
 from segmake.tables import Row
 
+STATUSES = {"filled": "filled in", "partly": "in part", "todo": "to do"}
+
 
 def methods(telling: Telling, version: str) -> list[Block]:
     """Text to paste into a paper, and what it cites."""
@@ -22,7 +24,7 @@ def methods(telling: Telling, version: str) -> list[Block]:
             Note(REFERENCES, "code"),
         ]
     told = "What the manifests know of this run, ready to paste; check it before you publish it."
-    blocks: list[Block] = [Note(told), Note(telling.methods, "code")]
+    blocks: list[Block] = [Note(told), Note(telling.methods, "prose")]
     if telling.references:
         blocks += [Note("References (BibTeX)", "heading"), Note(telling.references, "code")]
     return blocks
@@ -31,20 +33,25 @@ def methods(telling: Telling, version: str) -> list[Block]:
 def checklists(rows: Sequence[Row]) -> list[Block]:
     """How many items of each checklist are filled in, and which are left to the authors."""
     if not rows:
-        return [Note("No checklist was filled in; `segmake describe` does.")]
+        return [Note("No checklist was filled in; the command segmake describe does.")]
     names = list(dict.fromkeys(row["checklist"] for row in rows))
     blocks: list[Block] = []
     counts = {}
     for name in names:
         mine = [row for row in rows if row["checklist"] == name]
-        done = [row for row in mine if row["status"] != "todo"]
-        counts[name] = f"{len(done)} of {len(mine)} items"
+        done, part = (sum(row["status"] == status for row in mine) for status in ("filled", "partly"))
+        counts[name] = f"{done} of {len(mine)} items, {part} more in part"
     blocks.append(Facts(counts))
     for name in names:
         cells: list[Sequence[Cell]] = [
-            [row["item"], row["topic"], row["status"], row["text"]]
+            [row["item"], row["topic"], STATUSES.get(row["status"], row["status"]), _answer(row)]
             for row in rows
             if row["checklist"] == name
         ]
         blocks += cut(name, ["Item", "What is asked", "Status", "Answer"], cells)
     return blocks
+
+
+def _answer(row: Row) -> Cell:
+    """What is known, and what is left to write."""
+    return (row["text"], f"To do: {row['todo']}") if row["todo"] else row["text"]

@@ -20,8 +20,8 @@ def headline(summaries: Sequence[Summary], confidence: str) -> list[Block]:
         chosen = {(s.model, s.label, s.metric): s for s in summaries if s.split == split}
         titles = {name: metric_title(name, _unit(chosen.values(), name)) for name in metrics}
         several = len({s.model for s in chosen.values()}) > 1
-        columns = ["Label", *(["Model"] if several else []), "Patients", "Cases", *titles.values()]
-        columns += ["Missed", "False alarms"]
+        columns = ["Label", *(["Model"] if several else []), *titles.values()]
+        columns += ["Missed", "False alarms", "Patients", "Cases"]
         rows = []
         labels = sorted(dict.fromkeys(s.label for s in chosen.values()), key=lambda label: label == MEAN)
         pairs = dict.fromkeys((s.model, s.label) for s in chosen.values())
@@ -29,8 +29,8 @@ def headline(summaries: Sequence[Summary], confidence: str) -> list[Block]:
             found = [chosen.get((model, label, name)) for name in metrics]
             first = next(s for s in chosen.values() if (s.model, s.label) == (model, label))
             row: list[Cell] = ["mean of labels" if label == MEAN else label, *([model] if several else [])]
-            row += [str(first.patients), str(first.cases), *map(_interval, found)]
-            rows.append([*row, str(first.missed), str(first.false_alarms)])
+            counts = (first.missed, first.false_alarms, first.patients, first.cases)
+            rows.append([*row, *map(_interval, found), *map(str, counts)])
         blocks.append(
             Table(
                 caption=f"{SPLITS.get(split, split)}: mean over patients [{confidence} interval]",

@@ -45,6 +45,8 @@ def _sentences(material: Material, confidence: str) -> list[str]:
         told.append(f"{_count(len(cases), 'case')} failed ({', '.join(stages)}) and is not in the scores.")
         if len(cases) > 1:
             told[-1] = told[-1].replace("and is not", "and are not")
+    elif material.cases or material.branch.sliced:
+        told.append("No case failed.")
     return told
 
 
@@ -52,13 +54,14 @@ def doubts(material: Material) -> list[str]:
     """What forbids to take the scores at their word."""
     told = []
     means = _mean_dice(material.summaries)
-    for split in tallies.splits(means):
-        patients = max(s.patients for s in means if s.split == split)
-        if patients < FEW_PATIENTS:
-            told.append(
-                f"{_count(patients, 'patient')} {SPLIT_WORDS.get(split, split)}: the intervals say how these "
-                f"patients vary; with fewer than {FEW_PATIENTS} they are no claim about others."
-            )
+    counts = {s: max(m.patients for m in means if m.split == s) for s in tallies.splits(means)}
+    few = {split: count for split, count in counts.items() if count < FEW_PATIENTS}
+    if few:
+        each = " and ".join(f"{_count(n, 'patient')} {SPLIT_WORDS.get(s, s)}" for s, n in few.items())
+        told.append(
+            f"{each}: the intervals say how these patients vary; with fewer than {FEW_PATIENTS} they are no "
+            "claim about others."
+        )
     if material.summaries and "test" not in {s.split for s in material.summaries}:
         told.append("No case was kept for a test: choices made by these scores are not checked by others.")
     if material.plan and material.histories:

@@ -26,7 +26,7 @@ def worst_cases(material: Material) -> list[Block]:
     if material.looks:
         told = (
             "The links in the column Viewer open image, truth and prediction of a case. The viewer needs the "
-            "small server that `segmake view FOLDER` starts; it says how when it is opened from disk."
+            "small server that the command segmake view starts; opened from disk it says how."
         )
         blocks.append(Note(told))
     for model in models:

@@ -79,6 +79,7 @@ def _write_quality(job: ReportJob, material: Material, pictures: frozenset[str])
     """The page with every case as it came."""
     labels = material.plan.labels if material.plan else {}
     parts = quality_chapters(assess(material.passports, material.failed), pictures, labels)
+    parts = [part for part in parts if material.cases or part.key != "passports"]
     lead = "Every case as it came: what stands out, what was repaired, what is left out and why."
     write_text(job.output.with_name(QUALITY), render(f"Data quality: {job.title}", lead, parts, FOOTER))
 
@@ -93,10 +94,10 @@ def _write_cases(job: ReportJob, material: Material, pictures: frozenset[str]) -
 
 
 def _write_viewer(job: ReportJob, material: Material, looks: Sequence[viewer.Look]) -> None:
-    """The viewer with its library, where there is something to view."""
+    """The viewer with its library, where there are volumes."""
     page = job.output.with_name(viewer.PAGE)
     library = page.parent / viewer.LIBRARY
-    if not looks or not material.plan:
+    if material.plan is None:
         page.unlink(missing_ok=True)
         shutil.rmtree(library.parent, ignore_errors=True)
         return

@@ -4,7 +4,7 @@ const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const steps = { ArrowLeft: [-1, 0, 0], ArrowRight: [1, 0, 0], ArrowDown: [0, -1, 0], ArrowUp: [0, 1, 0], PageDown: [0, 0, -1], PageUp: [0, 0, 1] };
 const layers = ["truth", "prediction"];
-let nv, at, running = 0;
+let nv, at, running = 0, solid = [], outlined = [];
 
 const models = [...new Set(data.entries.map((entry) => entry.model))];
 const casesOf = (model) => data.entries.filter((entry) => entry.model === model);
@@ -71,15 +71,51 @@ async function show(entry) {
     document.body.dataset.state = "failed";
     return;
   }
-  files.forEach(([name], i) => { if (i) nv.volumes[i].setColormapLabel(lookup()); });
+  solid = nv.volumes.slice(1).map((volume) => volume.img);
+  outlined = [];
+  for (const volume of nv.volumes.slice(1)) volume.setColormapLabel(lookup());
   const frames = nv.volumes[0].nFrame4D || 1;
   const channel = Math.min(entry.channel || 0, frames - 1);
   $("channels").hidden = frames < 2;
   fill($("channel"), Array.from({ length: frames }, (_, i) => data.channels[i] || `${i + 1}`), channel);
   choose(channel);
-  if (entry.place) nv.scene.crosshairPos = nv.mm2frac(entry.place);
+  const labelled = nv.volumes.slice(1).map(middle).find((place) => place);
+  if (labelled) nv.scene.crosshairPos = nv.mm2frac(labelled);
   paint();
+  nv.createOnLocationChange();
   document.body.dataset.state = "ready";
+}
+
+// World position (mm) of the middle of the slice that shows most of a label map; nothing when it is empty.
+function middle(volume) {
+  const [, nx, ny, nz] = volume.hdr.dims;
+  const sums = Array.from({ length: nz }, () => [0, 0, 0]);
+  for (let k = 0, n = 0; k < nz; k++)
+    for (let j = 0; j < ny; j++)
+      for (let i = 0; i < nx; i++, n++)
+        if (volume.img[n]) { sums[k][0]++; sums[k][1] += i; sums[k][2] += j; }
+  const k = sums.reduce((best, sum, each) => (sum[0] > sums[best][0] ? each : best), 0);
+  const [count, x, y] = sums[k];
+  if (!count) return null;
+  const voxel = [x / count, y / count, k, 1];
+  return volume.hdr.affine.slice(0, 3).map((row) => row.reduce((sum, value, axis) => sum + value * voxel[axis], 0));
+}
+
+// A label map with nothing inside: a voxel stays when one of its six neighbours has another label.
+function outline(img, dims) {
+  const [, nx, ny, nz] = dims;
+  const found = new img.constructor(img.length);
+  for (let k = 0, n = 0; k < nz; k++)
+    for (let j = 0; j < ny; j++)
+      for (let i = 0; i < nx; i++, n++) {
+        const value = img[n];
+        if (!value) continue;
+        const inside = i > 0 && i < nx - 1 && j > 0 && j < ny - 1 && k > 0 && k < nz - 1 &&
+          img[n - 1] === value && img[n + 1] === value && img[n - nx] === value && img[n + nx] === value &&
+          img[n - nx * ny] === value && img[n + nx * ny] === value;
+        if (!inside) found[n] = value;
+      }
+  return found;
 }
 
 function choose(channel) {
@@ -91,10 +127,14 @@ function choose(channel) {
 }
 
 function paint() {
+  const thin = $("outlines").checked;
   layers.filter((name) => at[name]).forEach((name, i) => {
-    if (nv.volumes[i + 1]) nv.volumes[i + 1].opacity = $(name).checked ? Number($("opacity").value) : 0;
+    const volume = nv.volumes[i + 1];
+    if (!volume) return;
+    volume.opacity = $(name).checked ? Number($("opacity").value) : 0;
+    if (thin && !outlined[i]) outlined[i] = outline(solid[i], volume.hdr.dims);
+    volume.img = thin ? outlined[i] : solid[i];
   });
-  nv.opts.atlasOutline = $("outlines").checked ? 1 : 0;
   nv.updateGLVolume();
 }
 
@@ -179,7 +219,7 @@ function listen() {
 async function start() {
   nv = new niivue.Niivue({
     logLevel: "error", dragAndDropEnabled: false, show3Dcrosshair: false, isRadiologicalConvention: true,
-    backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.5], crosshairWidth: 1, loadingText: "loading", isNearestInterpolation: true,
+    backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.5], crosshairWidth: 0.3, crosshairWidthUnit: "percent", sagittalNoseLeft: true, loadingText: "loading", isNearestInterpolation: true,
     multiplanarShowRender: 0, multiplanarEqualSize: false, isColorbar: false, sliceType: 3,
   });
   nv.onLocationChange = told;

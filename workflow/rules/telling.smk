@@ -50,7 +50,8 @@ def tell_failures():
     failures = find_failures(read_roster(Path()), alive=True)
     if failures:
         table = write_failures(Path(), failures).resolve()
-        told = f"{len(failures)} jobs failed ({table}):\n{format_failures(failures)}"
+        jobs = "1 job" if len(failures) == 1 else f"{len(failures)} jobs"
+        told = f"{jobs} failed ({table}):\n{format_failures(failures)}"
         print(
             f"\n{told}\nWhat is done is kept: mend the cause and run the same command again.", file=sys.stderr
         )

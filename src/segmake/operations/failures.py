@@ -29,15 +29,14 @@ class Failure:
 
 
 def find_failures(roster: Roster, alive: bool, lines: int = 5) -> list[Failure]:
-    """The failed jobs of a run, with the last lines of their logs."""
+    """The failed jobs of a run, with what their logs said last before the reason."""
     found = []
     for entry in roster.entries:
         if roster.state(entry, alive) is State.FAILED:
             log = roster.folder / entry.log
-            last = last_lines(log, max(lines, 1))
-            found.append(
-                Failure(entry.stage, entry.name, log, reason_in(last), tuple(last[len(last) - lines :]))
-            )
+            last = last_lines(log, lines + 1)
+            said = [line for line in last if SENTENCE not in line][-lines:] if lines else []
+            found.append(Failure(entry.stage, entry.name, log, reason_in(last), tuple(said)))
     return found
 
 

@@ -79,14 +79,19 @@ def _image_items(cases: Sequence[Case], job: SliceJob) -> list[Item]:
 def _image_item(case: Case) -> Item:
     """A case with its images; an image in an archive stands for itself, not for all of the archive."""
     words = (case.group, case.site, case.split, case.class_, case.problem, *case.channels)
-    files: list[str | Path] = []
-    for path in () if case.problem else case.channels.values():
-        if is_npz(path):
-            picture = npz_picture(path)
-            files.append(f"{picture.shape} {hashlib.sha256(picture.tobytes()).hexdigest()}")
-        else:
-            files.append(path)
+    files = [] if case.problem else [_content(path) for path in case.channels.values()]
     return Item(case.name, (*words, *files), case, veil_of(case))
+
+
+def _content(path: Path) -> str | Path:
+    """What the ledger hashes for an image; what cannot be read says so when its own case is worked on."""
+    if not is_npz(path):
+        return path
+    try:
+        picture = npz_picture(path)
+    except InputError as error:
+        return str(error)
+    return f"{picture.shape} {hashlib.sha256(picture.tobytes()).hexdigest()}"
 
 
 def _slice_image(item: Item, scratch: Path, job: SliceJob) -> Outcome:

@@ -37,7 +37,10 @@ AXES = ("x_mm", "y_mm", "z_mm")
 
 def run(job: ScoreJob) -> None:
     """Write the scores of a classifier, and all that stands beside them."""
-    rows = [row for table in job.tables for row in read_table(table)]
+    rows = sorted(
+        (row for table in job.tables for row in read_table(table)),
+        key=lambda row: (row["case"], int(row["patch"] or -1)),
+    )
     patches = Patches.of(rows, job.positive)
     verdict = judge(patches, job)
     if not verdict.rule.patches:

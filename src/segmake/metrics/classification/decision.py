@@ -55,10 +55,10 @@ class Rule:
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> Rule:
         """The rule that a file holds; KeyError, TypeError or ValueError where it is none."""
-        levels = told["levels"]
+        levels = dict(told["levels"])
         thresholds = {name: np.array(each["threshold"], dtype=np.float64) for name, each in levels.items()}
         chosen = {name: each["chosen"] for name, each in levels.items()}
-        temperature = np.array(told["temperature"], dtype=np.float64)
+        temperature = np.array([float(value) for value in told["temperature"]])
         return cls(temperature, thresholds, chosen, told["patches"], told["patients"])
 
     def called(self, task: Task, level: str, probability: Floats) -> Flags:

@@ -82,7 +82,7 @@ OTHER = {
         normalisation={"t1": "ct", "t 2": "none"},
         crop="none",
     ),
-    "report": ReportSettings(title="Ours, \"best\": [1] {a} and 'b' = 5 %", overlays=0, dpi=72),
+    "report": ReportSettings(title="Ours, \"best\": [1] {a} and 'b' = 5 %"),
 }
 
 

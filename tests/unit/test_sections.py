@@ -1,7 +1,7 @@
 import math
 
 from segmake.figures import sections
-from segmake.figures.page import Note, Table
+from segmake.figures.page import Link, Note, Table
 from segmake.figures.passports import Passport
 from segmake.figures.records import NOTHING, Score
 from segmake.figures.sections import Failure
@@ -30,7 +30,7 @@ def texts(blocks):
 
 def test_failed_and_excluded_cases_are_told_apart_with_stage_and_reason():
     failed = [Failure("convert", "a", "bad grid"), Failure("predict unet", "b", "no memory")]
-    blocks = sections.failures([*failed, Failure("convert", "c", "no image", excluded=True)], {}, [])
+    blocks = sections.failures([*failed, Failure("convert", "c", "no image", excluded=True)], {}, [], {})
     first, second = tables(blocks)
     assert first.rows == [["a", "convert", "bad grid"], ["b", "predict unet", "no memory"]]
     assert second.rows == [["c", "convert", "no image"]]
@@ -42,12 +42,12 @@ def test_failed_and_excluded_cases_are_told_apart_with_stage_and_reason():
 
 def test_a_case_that_failed_twice_counts_once():
     failed = [Failure("predict a", "x", "r"), Failure("predict b", "x", "r")]
-    assert texts(sections.failures(failed, {}, [])) == ["1 case failed: not in the scores."]
+    assert texts(sections.failures(failed, {}, [], {})) == ["1 case failed: not in the scores."]
 
 
 def test_missed_labels_and_false_alarms_are_named_once():
     scores = [score("a", "missed"), score("a", "missed", "nsd"), score("b", "false_alarm"), score("c", "ok")]
-    (table,) = tables(sections.failures([], {}, scores))
+    (table,) = tables(sections.failures([], {}, scores, {}))
     assert table.rows == [
         ["a", "unet", "test", "core", "missed"],
         ["b", "unet", "test", "core", "false alarm"],
@@ -55,12 +55,12 @@ def test_missed_labels_and_false_alarms_are_named_once():
 
 
 def test_cases_without_a_score_are_named_with_the_reason():
-    (table,) = tables(sections.failures([], {"z": "why z", "a": "why a"}, []))
-    assert table.rows == [["a", "why a"], ["z", "why z"]]
+    (table,) = tables(sections.failures([], {"z": "why z", "a": "why a"}, [], {"z": "there.html"}))
+    assert table.rows == [["a", "why a"], [Link("z", "there.html"), "why z"]]
 
 
 def test_when_all_went_well_the_page_says_so():
-    assert texts(sections.failures([], {}, [score("a", "ok")])) == [
+    assert texts(sections.failures([], {}, [score("a", "ok")], {})) == [
         "No case failed, none was excluded.",
         "No label was missed, and there was no false alarm.",
     ]

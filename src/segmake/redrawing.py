@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from segmake import __version__
 from segmake.drawing import FiguresJob, FiguresSettings
 from segmake.errors import InputError
 from segmake.figures.catalogue import TABLE, Entry, read_catalogue, write_catalogue
+from segmake.figures.class_drawings import class_drawings
 from segmake.figures.detection import read_detector
 from segmake.figures.drawings import Drawing, Example, Style, Tables
 from segmake.figures.foretold import read_foretold
@@ -34,16 +35,16 @@ from segmake.settings import Settings
 from segmake.tables import Row, hash_path, read_cases, read_table
 
 WHERE = {
-    "metrics": "evaluate/*/metrics.tsv",
-    "summary": "evaluate/*/summary.tsv",
-    "subgroups": "evaluate/*/subgroups.tsv",
-    "comparison": "evaluate/comparison.tsv",
-    "history": "train/*/fold-*/history.csv",
-    "predictions": "predict/*/shard-*.tsv",
-    "examples": "examples/*/examples.tsv",
-    "curves": "score/*/curves.tsv",
-    "confusion": "score/*/confusion.tsv",
-    "froc": "score/*/froc.tsv",
+    "metrics": ("evaluate/*/metrics.tsv",),
+    "summary": ("evaluate/*/summary.tsv",),
+    "subgroups": ("evaluate/*/subgroups.tsv",),
+    "comparison": ("evaluate/comparison.tsv",),
+    "history": ("train/*/fold-*/history.csv", "fit/*/fold-*/history.csv"),
+    "predictions": ("predict/*/shard-*.tsv",),
+    "examples": ("examples/*/examples.tsv",),
+    "curves": ("score/*/curves.tsv",),
+    "confusion": ("score/*/confusion.tsv",),
+    "froc": ("score/*/froc.tsv",),
 }
 """Tables of a job -> where a results folder has them."""
 SECTIONS = {"summarize": "evaluate", "compare": "evaluate", "postprocess": "predict"}
@@ -98,8 +99,8 @@ def find_tables(folder: Path) -> dict[str, list[Path]]:
         InputError: there is none.
     """
     found = {
-        name: sorted(path.relative_to(folder) for path in folder.glob(pattern))
-        for name, pattern in WHERE.items()
+        name: [path.relative_to(folder) for pattern in patterns for path in sorted(folder.glob(pattern))]
+        for name, patterns in WHERE.items()
     }
     if not any(found.values()):
         raise InputError(
@@ -117,7 +118,11 @@ def draw(job: FiguresJob, root: Path, target: Path) -> list[Entry]:
     made = Made.read(root, chain.from_iterable(getattr(job, name) for name in WHERE))
     tables = gather(job, root, list(chain.from_iterable(made.manifests.values())))
     style = Style(width_inches(job.column), job.distribution == "violin")
-    drawings = [*score_drawings(tables, style), *model_drawings(tables, style)]
+    drawings = [
+        *score_drawings(tables, style),
+        *model_drawings(tables, style),
+        *class_drawings(tables, style),
+    ]
     digests = {path: hash_path(root / path) for path in dict.fromkeys(p for d in drawings for p in d.inputs)}
     target.mkdir(parents=True, exist_ok=True)
     entries = []
@@ -138,7 +143,11 @@ def _files(drawing: Drawing, about: About, job: FiguresSettings) -> Iterator[tup
     """Names and bytes of a figure's files."""
     figure = drawing.draw()
     settle(figure)
-    writers = {"svg": to_svg, "pdf": to_pdf, "png": partial(to_png, dpi=job.dpi)}
+    writers: dict[str, Callable[..., bytes]] = {
+        "svg": to_svg,
+        "pdf": to_pdf,
+        "png": partial(to_png, dpi=job.dpi),
+    }
     for kind in job.formats:
         yield f"{drawing.entry.name}.{kind}", writers[kind](figure, about=about)
 

@@ -12,7 +12,8 @@ DRAWN = {
     "comparison": ["evaluate/comparison.tsv"] if COMPARED else [],
     "history": [
         f"train/{model}/fold-{fold}/history.csv" for model in TRAINED for fold in TRAINED[model].folds
-    ],
+    ]
+    + [f"fit/{name}/fold-{fold}/history.csv" for name in CLASSIFIERS for fold in CLASSIFIERS[name].folds],
     "predictions": (
         expand("predict/{model}/shard-{shard}.tsv", model=TRAINED, shard=KNOWN)
         if SETTINGS.predict.uncertainty

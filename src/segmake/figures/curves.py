@@ -13,6 +13,8 @@ from segmake.figures.palette import FAINT, INK
 from segmake.figures.style import DOUBLE_COLUMN_INCHES, colour, grid, house_style, look
 from segmake.volume.volume import Array
 
+VALIDATION = {"val_dice": "Validation Dice", "val_auc": "Validation AUC"}
+"""What is measured on validation cases, and what its panel is called."""
 MANY_POINTS = 2000
 """Curves are thinned to about this many points."""
 
@@ -20,15 +22,16 @@ MANY_POINTS = 2000
 def training_curves(
     histories: Mapping[str, Sequence[Mapping[str, float]]], width: float = DOUBLE_COLUMN_INCHES
 ) -> Figure:
-    """Loss, validation Dice (where measured) and learning rate over steps, a colour and dash per run (fold).
+    """Loss, validation (where measured) and learning rate over steps, a colour and dash per run (fold).
 
     The pale line is the loss of each recorded step, the strong one its running mean.
     """
-    has_dice = any(
-        math.isfinite(row.get("val_dice", math.nan)) for rows in histories.values() for row in rows
-    )
-    dice, rate = ["Validation Dice"] * has_dice, "Learning rate (\N{MULTIPLICATION SIGN}10⁻³)"
-    titles = ["Loss", *dice, rate]
+    measured = [
+        title
+        for column, title in VALIDATION.items()
+        if any(math.isfinite(row.get(column, math.nan)) for rows in histories.values() for row in rows)
+    ]
+    titles = ["Loss", *measured, "Learning rate (\N{MULTIPLICATION SIGN}10⁻³)"]
     rows, columns = grid(len(titles), width)
     with house_style():
         figure = Figure(figsize=(width, 2.2 * rows + 0.4), layout="constrained")
@@ -58,8 +61,9 @@ def _run(panels: Mapping[str, Any], index: int, name: str, history: Sequence[Map
     panels["Loss"].plot(step[thin], loss[thin], color=how["color"], alpha=0.4, linewidth=0.6)
     panels["Loss"].plot(step[thin], strong[thin], label=name, **line)
     panels["Loss"].plot(*_series(history, "val_loss"), linewidth=0.8, linestyle=":", **points)
-    if "Validation Dice" in panels:
-        panels["Validation Dice"].plot(*_series(history, "val_dice"), linestyle=how["linestyle"], **points)
+    for column, title in VALIDATION.items():
+        if title in panels:
+            panels[title].plot(*_series(history, column), linestyle=how["linestyle"], **points)
     step, rate = _series(history, "lr")
     list(panels.values())[-1].plot(step, 1000 * rate, **line)
 

@@ -126,7 +126,7 @@ def subgroup_forest(
         chosen = [row for row in rows if row["label"] == label]
         lines = {
             f"{row['subgroup']}\t{row['level']}": Line(
-                *(to_number(row[name]) for name in ("mean", "ci_low", "ci_high")),
+                *_three(row, "mean"),
                 note=f"n={row['patients']}",
                 firm=not row["warning"],
             )
@@ -164,7 +164,7 @@ def difference_forest(rows: Sequence[Row], width: float = DOUBLE_COLUMN_INCHES) 
             title = metric_title(metric, chosen[0]["unit"])
             arrow = ARROWS[METRICS.get(metric, ("", "higher"))[1]]
             panels.append(Panel(title + arrow, f"difference of {title}", lines, zero=True))
-    key = [_mark(True, "one model is better"), _mark(False, "no claim")]
+    key: list[Any] = [_mark(True, "one model is better"), _mark(False, "no claim")]
     if any(row["seed_noise"] for row in rows):
         key.append(Patch(color=GRID, label="noise between seeds"))
     return forest(names, panels, width, key)
@@ -173,9 +173,13 @@ def difference_forest(rows: Sequence[Row], width: float = DOUBLE_COLUMN_INCHES) 
 def _difference(row: Row) -> Line:
     p = to_number(row["p_holm"])
     told = "" if math.isnan(p) else "p<0.001" if p < 0.001 else f"p={p:.3f}"
-    numbers = (to_number(row[name]) for name in ("difference", "ci_low", "ci_high"))
     firm = row["verdict"].endswith("is better")
-    return Line(*numbers, note=told, firm=firm, noise=to_number(row["seed_noise"]))
+    return Line(*_three(row, "difference"), note=told, firm=firm, noise=to_number(row["seed_noise"]))
+
+
+def _three(row: Row, value: str) -> tuple[float, float, float]:
+    """A value and the ends of its interval."""
+    return to_number(row[value]), to_number(row["ci_low"]), to_number(row["ci_high"])
 
 
 def _mark(firm: bool, name: str) -> Line2D:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -14,7 +15,6 @@ from segmake.figures.forest import difference_forest, subgroup_forest
 from segmake.figures.overlay import draw_slices
 from segmake.figures.records import SPLITS, number
 from segmake.figures.slices import read_slices
-from segmake.tables import Row
 
 COMPARED = ("dice", "nsd", "hd95")
 RANKS = ("worst", "median", "best")
@@ -48,9 +48,7 @@ def _subgroups(tables: Tables, style: Style) -> Iterator[Drawing]:
                 alt=f"Forest plot of mean Dice per subgroup and label, model {model}, split {split}",
             )
 
-            def draw(chosen: Sequence[Row] = chosen, overall: Mapping[str, float] = overall) -> Figure:
-                return subgroup_forest(chosen, overall, style.width)
-
+            draw = partial(subgroup_forest, chosen, overall, style.width)
             summary = [p for p, found in tables.summaries.items() if found and found[0].model == model]
             yield Drawing(entry, [path, *summary], draw)
 
@@ -72,7 +70,7 @@ def _comparisons(tables: Tables, style: Style) -> Iterator[Drawing]:
                 "hollow mark allows no claim.",
                 alt=f"Forest plot of differences between models per metric and label, split {split}",
             )
-            yield Drawing(entry, [path], lambda chosen=chosen: difference_forest(chosen, style.width))
+            yield Drawing(entry, [path], partial(difference_forest, chosen, style.width))
 
 
 def _detectors(tables: Tables, style: Style) -> Iterator[Drawing]:
@@ -89,7 +87,7 @@ def _detectors(tables: Tables, style: Style) -> Iterator[Drawing]:
         alt="FROC curves; the numbers are in the tables",
     )
     inputs = [*tables.detectors, *(path for path in curves if (tables.root / path).exists())]
-    yield Drawing(entry, inputs, lambda: froc_curves(named, style.width))
+    yield Drawing(entry, inputs, partial(froc_curves, named, style.width))
 
 
 def detector_name(path: Path) -> str:
@@ -126,6 +124,8 @@ def _examples(tables: Tables, style: Style) -> Iterator[Drawing]:
             )
             path = table.parent / example.path.name
             whole = tables.root / path
-            yield Drawing(
-                entry, [path, *scores], lambda whole=whole: draw_slices(read_slices(whole), style.width)
-            )
+            yield Drawing(entry, [path, *scores], partial(_example, whole, style.width))
+
+
+def _example(path: Path, width: float) -> Figure:
+    return draw_slices(read_slices(path), width)

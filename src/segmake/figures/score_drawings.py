@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from segmake.figures.catalogue import Entry
 from segmake.figures.curves import dice_agreement, training_curves, volume_agreement
 from segmake.figures.drawings import Drawing, Style, Tables, with_split
 from segmake.figures.learning_curve import curve_points, learning_curves
 from segmake.figures.plots import box_plots
-from segmake.figures.records import SPLITS, STATUSES, Score, Summary
+from segmake.figures.records import SPLITS, STATUSES, Score
 from segmake.figures.tallies import splits
 from segmake.volume.volume import Array
 
@@ -36,22 +36,22 @@ def score_drawings(tables: Tables, style: Style) -> Iterator[Drawing]:
 
 
 def _training(tables: Tables, style: Style) -> Iterator[Drawing]:
-    models = dict.fromkeys(path.parent.parent.name for path in tables.histories)
-    for model in models:
-        found = {path: rows for path, rows in tables.histories.items() if path.parent.parent.name == model}
+    for folder in dict.fromkeys(path.parent.parent for path in tables.histories):
+        model, stage = folder.name, folder.parent.name
+        found = {path: rows for path, rows in tables.histories.items() if path.parent.parent == folder}
         folds = {path.parent.name.replace("-", " "): rows for path, rows in found.items()}
         caption = f"Training of {model}. Pale: each recorded step; strong: its running mean."
         if any("val_loss" in row for rows in folds.values() for row in rows):
             caption += " Dotted: loss on the validation cases of the fold."
         entry = Entry(
-            name=f"training_{model}",
+            name=f"training_{'classifier-' if stage == 'fit' else ''}{model}",
             kind="training",
             model=model,
             title=f"Training of {model}",
             caption=caption,
             alt=f"Curves of loss and learning rate over training steps of model {model}, one per fold",
         )
-        yield Drawing(entry, list(found), lambda folds=folds: training_curves(folds, style.width))
+        yield Drawing(entry, list(found), partial(training_curves, folds, style.width))
 
 
 def _scores(tables: Tables, style: Style, split: str) -> Iterator[Drawing]:
@@ -74,9 +74,7 @@ def _scores(tables: Tables, style: Style, split: str) -> Iterator[Drawing]:
             alt=f"Distribution of {title} per label and model, split {split}; the numbers are in the tables",
         )
 
-        def draw(chosen: Sequence[Score] = chosen, means: Sequence[Summary] = means) -> Figure:
-            return box_plots(chosen, means, style.width, style.violin)
-
+        draw = partial(box_plots, chosen, means, style.width, style.violin)
         yield Drawing(entry, with_split(tables.scores, split) + with_split(tables.summaries, split), draw)
 
 
@@ -112,7 +110,7 @@ def _learning(tables: Tables, style: Style, split: str) -> Iterator[Drawing]:
         yield Drawing(
             entry,
             with_split(tables.summaries, split),
-            lambda: learning_curves(points, min(style.width, NARROW_INCHES)),
+            partial(learning_curves, points, min(style.width, NARROW_INCHES)),
         )
 
 
@@ -130,7 +128,7 @@ def _volumes(tables: Tables, style: Style) -> Iterator[Drawing]:
                 "a point per case. Solid: mean difference (bias); dashed: 1.96 standard deviations from it.",
                 alt=f"Bland-Altman plots of predicted and true volume per label, model {model}",
             )
-            yield Drawing(entry, [path], lambda pairs=pairs: volume_agreement(pairs, style.width))
+            yield Drawing(entry, [path], partial(volume_agreement, pairs, style.width))
 
 
 def volume_pairs(scores: Iterable[Score]) -> dict[str, tuple[Array, Array]]:
@@ -169,7 +167,7 @@ def _foretold(tables: Tables, style: Style) -> Iterator[Drawing]:
             alt=f"Real Dice over expected Dice per label, model {model}",
         )
         made = [p for p, found in tables.foretold.items() if any(key[0] == model for key in found)]
-        yield Drawing(entry, [path, *made], lambda split=split: dice_agreement(split, style.width))
+        yield Drawing(entry, [path, *made], partial(dice_agreement, split, style.width))
 
 
 def _columns(pairs: Sequence[tuple[float, float]]) -> tuple[Array, Array]:

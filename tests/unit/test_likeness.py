@@ -115,6 +115,7 @@ def test_the_same_pairs_as_comparing_all() -> None:
 
 
 def test_nothing_to_compare() -> None:
-    assert close_pairs(unpack([]), np.zeros(0, int)).shape == (0, 3)
+    none = close_pairs(unpack([]), np.zeros(0, int))
+    assert none.shape == alike(np.array([]), none).shape == (0, 3)
     assert shared([picture(1)]) == set()
     assert 0.9 < ALIKE < 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from patch_cases import grey, patch, write_slices
+from slice_cases import grey, patch, write_slices
 
 from segmake.errors import InputError
 from segmake.patches import read_folds, read_patches

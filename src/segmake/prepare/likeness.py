@@ -85,8 +85,8 @@ def look(patch: Array) -> Array:
 
 def alike(looks: Array, pairs: Pairs) -> Pairs:
     """Those of the pairs whose looks [n, 32, 32] are correlated enough to count as one picture."""
-    kept = []
-    for part in np.array_split(pairs, max(1, len(pairs) // 4096)):
+    kept = [pairs[:0]]
+    for part in np.array_split(pairs, len(pairs) // 4096 + 1) if len(pairs) else ():
         left = looks[part[:, 0]].astype(np.float32)
         right = looks[part[:, 1]].astype(np.float32)
         for way in range(WAYS):

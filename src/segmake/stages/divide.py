@@ -26,6 +26,7 @@ from segmake.dataset.honesty import (
     guard_shortcut,
     side_of,
 )
+from segmake.dataset.sheet import shard_of
 from segmake.dataset.splits import own_folds, read_splits
 from segmake.errors import InputError
 from segmake.jobs import DivideJob
@@ -98,23 +99,26 @@ def _check(rows: Sequence[Row], patches: Sequence[Patch]) -> None:
 
 
 def _folds(job: DivideJob, rows: Sequence[Row], patches: Sequence[Patch]) -> dict[str, int]:
-    """Fold of each training case: the plan's or the user's; whoever is in neither goes with their patient."""
+    """Fold of each training case: the user's, the plan's, or dealt anew."""
     train = [row for row in rows if row["split"] == "train"]
     if job.splits is not None:
         failed = {row["case"] for table in job.tables for row in read_table(table) if row["status"] != "ok"}
         groups = {row["case"]: row["group"] for row in train}
         return own_folds(job.splits, read_splits(job.splits), groups, failed)
-    given = Plan.load(job.plan).folds if job.plan else {}
-    found = {row["case"]: given[row["case"]] for row in train if row["case"] in given}
-    where = {row["group"]: found[row["case"]] for row in train if row["case"] in found}
-    found |= {row["case"]: where[row["group"]] for row in train if row["group"] in where}
-    left = [row for row in train if row["case"] not in found]
-    if left:
-        groups = _joined(left, patches) if job.join else [row["group"] for row in left]
-        kinds = _strata(left, patches)
-        count = len(set(given.values())) or job.folds
-        found |= assign_folds([row["case"] for row in left], groups, kinds, count, job.seed)
-    return dict(sorted(found.items()))
+    if job.plan is not None:
+        return _planned(Plan.load(job.plan).folds, train)
+    groups = _joined(train, patches) if job.join else [row["group"] for row in train]
+    return assign_folds([row["case"] for row in train], groups, _strata(train, patches), job.folds, job.seed)
+
+
+def _planned(given: Mapping[str, int], train: Sequence[Row]) -> dict[str, int]:
+    """The plan's folds; a case that it has not goes with its patient, or where the patient's name falls."""
+    folds = max(given.values(), default=0) + 1
+    where = {row["group"]: given[row["case"]] for row in train if row["case"] in given}
+    return {
+        row["case"]: given.get(row["case"], where.get(row["group"], shard_of(row["group"], folds)))
+        for row in train
+    }
 
 
 def _strata(rows: Sequence[Row], patches: Sequence[Patch]) -> list[str]:

@@ -204,6 +204,8 @@ class Settings(Section):
     """Jobs per batch stage; a case belongs to a shard by a stable hash of its name."""
     on_error: OnError = "stop"
     """What a failed case means: stop (after the shard's other cases are done) or exclude it."""
+    container: str | None = None
+    """Image that jobs run in with --software-deployment-method apptainer, such as /shared/segmake.sif."""
     data: DataSettings = DataSettings()
     phantom: PhantomSettings = PhantomSettings()
     convert: ConvertSettings = ConvertSettings()

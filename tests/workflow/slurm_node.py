@@ -2,7 +2,8 @@
 
     python tests/workflow/slurm_node.py FOLDER     # runs until Ctrl-C; prints what another shell needs
 
-Nothing outside the folder is written; commands find this Slurm by SLURM_CONF. Debian: slurm-wlm, munge.
+Outside the folder there is one link, /etc/slurm/slurm.conf: jobs do not inherit SLURM_CONF, and the commands
+in them must find this Slurm too. A machine with a Slurm of its own is left alone. Debian: slurm-wlm, munge.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TEMPLATES = Path(__file__).resolve().parent / "slurm"
+INSTALLED = Path("/etc/slurm/slurm.conf")
 DAEMONS = ("munged", "slurmctld", "slurmd")
 PATIENCE_SECONDS = 60
 
@@ -30,7 +32,10 @@ def missing() -> str:
     absent = [name for name in DAEMONS if _program(name) is None]
     if absent:
         return f"no {', '.join(absent)} here (Debian: apt-get install slurm-wlm munge)"
-    return "" if os.geteuid() == 0 else "the daemons of Slurm are started as root"
+    if os.geteuid() != 0:
+        return "the daemons of Slurm are started as root"
+    own = INSTALLED.exists() and not INSTALLED.is_symlink()
+    return f"this machine has a Slurm of its own ({INSTALLED})" if own else ""
 
 
 @dataclass
@@ -55,13 +60,13 @@ class SlurmNode:
             "controller_port": str(_free_port()),
             "node_port": str(_free_port()),
         }
-        for template in TEMPLATES.iterdir():
+        for template in TEMPLATES.glob("*.conf"):
             text = template.read_text(encoding="utf-8")
             for name, value in names.items():
                 text = text.replace("{" + name + "}", value)
-            written = self.folder / template.name
-            written.write_text(text, encoding="utf-8")
-            written.chmod(0o755 if written.suffix == ".sh" else 0o644)
+            (self.folder / template.name).write_text(text, encoding="utf-8")
+        INSTALLED.unlink(missing_ok=True)
+        INSTALLED.symlink_to(self.folder / "slurm.conf")
         key = self.folder / "munge.key"
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o400)
@@ -70,7 +75,7 @@ class SlurmNode:
         self._wait(lambda: (self.folder / "munge.socket").exists(), "munged has no socket")
         self._daemon("slurmctld", "-D", "-c")
         self._daemon("slurmd", "-D")
-        self._wait(lambda: self.command("sinfo", "-h", "-o", "%T").strip() == "idle", "the node is not idle")
+        self._wait(lambda: self._states() == {"idle"}, "the node is not idle")
 
     def command(self, *words: str) -> str:
         """What a Slurm command prints; its complaints are nobody's while the daemons start."""
@@ -87,11 +92,15 @@ class SlurmNode:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        INSTALLED.unlink(missing_ok=True)
 
     def logs(self) -> str:
         """Last lines of what the daemons said."""
         found = sorted([*self.folder.glob("*.log"), *self.folder.glob("*.out")])
         return "\n".join(f"{path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in found)
+
+    def _states(self) -> set[str]:
+        return set(self.command("sinfo", "-h", "-o", "%T").split())
 
     def _daemon(self, name: str, *words: str) -> None:
         with (self.folder / f"{name}.out").open("wb") as stream:

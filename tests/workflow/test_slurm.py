@@ -33,7 +33,7 @@ STEPS = 500
 HERE = ("--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-keep-successful-logs")
 QUICK = ("--slurm-init-seconds-before-status-checks", "6", "--latency-wait", "5")
 # Enough at the second attempt only: 60 MB is less than Python with Snakemake in it.
-TIGHT = ("--set-resources", "convert:mem_mb=60*attempt**4", "train:gpu=1")
+TIGHT = ("--set-resources", "convert:mem_mb=60*attempt**4", "train:gpu=1", "train:slurm_partition=gpu")
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,8 @@ def test_results_are_those_of_a_run_on_this_machine(local: Experiment, on_slurm:
     assert [name for name in expected if found[name] != expected[name]] == []
 
 
-def test_a_gpu_is_scheduled_for_the_training(on_slurm: OnSlurm) -> None:
+def test_a_gpu_is_scheduled_for_the_training_on_its_partition(on_slurm: OnSlurm) -> None:
+    assert "Partition=gpu" in on_slurm.training
     assert "TresPerJob=gres:gpu:1" in on_slurm.training
     assert "GRES=gpu:fake:1(IDX:0)" in on_slurm.training
 

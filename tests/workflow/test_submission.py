@@ -84,12 +84,12 @@ def script(profile: str, name: str, place: Path, *words: str) -> str:
 
 def test_lsf_is_told_what_the_rules_ask_for(place: Path) -> None:
     convert, failed, train = (" ".join(words) for words in run(place, "lsf"))
-    assert "-n 2 -o logs/lsf/%J.log -R span[hosts=1] -W 30 -M 3000MB -R rusage[mem=3000MB]" in convert
+    assert "-n 2 -o logs/lsf/%J.log -R span[hosts=1] -M 3000MB -R rusage[mem=3000MB] -W 30" in convert
     assert "-gpu" not in convert
     assert "-J train -n 1 " in failed
     assert "-M 5000MB" in failed
     assert "-M 10000MB" in train
-    assert "-W 120" in train
+    assert "-W" not in train
     assert "-gpu num=1" in train
 
 

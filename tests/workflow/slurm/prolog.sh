@@ -1,2 +1,0 @@
-#!/bin/sh
-echo "export SLURM_CONF={folder}/slurm.conf"

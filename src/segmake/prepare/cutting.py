@@ -107,7 +107,11 @@ def _shots(planes: Planes) -> list[tuple[int, Array]]:
 
 
 def _cut(
-    channel: Array, window: tuple[float, float], axis: int, voxel: Array, square: tuple[Array, float, int]
+    channel: Array,
+    window: tuple[float, float],
+    axis: int,
+    voxel: Array,
+    square: tuple[tuple[float, float], float, int],
 ) -> Array:
     """The square round a voxel in the plane through it that is normal to an axis."""
     number = int(np.clip(np.rint(voxel[axis]), 0, channel.shape[axis] - 1))
@@ -120,10 +124,10 @@ def _cut(
 
 def _plane(channel: Array, axis: int, number: int) -> Array:
     """Plane of [X, Y, Z] as a picture: of the other two axes the later one runs down, both backwards."""
-    return channel.take(number, axis=axis).T[::-1, ::-1]
+    return np.asarray(channel.take(number, axis=axis).T[::-1, ::-1])
 
 
-def _pixel_mm(volume: Volume, axis: int) -> Array:
+def _pixel_mm(volume: Volume, axis: int) -> tuple[float, float]:
     """Height and width of a pixel in the plane normal to an axis."""
     columns, rows = (place for place in range(3) if place != axis)
-    return np.array(volume.spacing_mm)[[rows, columns]]
+    return volume.spacing_mm[rows], volume.spacing_mm[columns]

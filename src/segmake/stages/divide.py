@@ -67,7 +67,9 @@ def run(job: DivideJob) -> None:
     guards = [guard.allowed(job.allow) for guard in guards]
     write_table(job.guards, [guard.row() for guard in guards])
     _tell(guards)
-    table = [{name: row[name] for name in COLUMNS[:3]} | {"fold": folds.get(row["case"], "")} for row in rows]
+    table = [
+        {name: row[name] for name in COLUMNS[:3]} | {"fold": str(folds.get(row["case"], ""))} for row in rows
+    ]
     write_table(job.output, table, COLUMNS)
 
 
@@ -103,8 +105,8 @@ def _folds(job: DivideJob, rows: Sequence[Row], patches: Sequence[Patch]) -> dic
     train = [row for row in rows if row["split"] == "train"]
     if job.splits is not None:
         failed = {row["case"] for table in job.tables for row in read_table(table) if row["status"] != "ok"}
-        groups = {row["case"]: row["group"] for row in train}
-        return own_folds(job.splits, read_splits(job.splits), groups, failed)
+        patients = {row["case"]: row["group"] for row in train}
+        return own_folds(job.splits, read_splits(job.splits), patients, failed)
     if job.plan is not None:
         return _planned(Plan.load(job.plan).folds, train)
     groups = _joined(train, patches) if job.join else [row["group"] for row in train]

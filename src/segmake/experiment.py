@@ -107,10 +107,10 @@ class Experiment:
         names = ("channels", "labels", "regions")
         return self.settings.data.model_copy(update={name: getattr(self.dataset, name) for name in names})
 
-    def data_flags(self, shard: str) -> list[str]:
-        """Where a convert job finds its cases."""
+    def data_flags(self, shard: str, phantoms: Sequence[str] = ()) -> list[str]:
+        """Where a convert job finds its cases; phantoms: the table of phantoms, where they are made first."""
         if self.data.layout == "phantom":
-            return ["--cases", f"phantom/shard-{shard}.tsv", *flags(self.data, leave_out=("layout",))]
+            return ["--cases", *phantoms, *flags(self.data, leave_out=("layout",))]
         return [*flags(self.data), "--shard", str(int(shard)), "--shards", str(self.settings.shards)]
 
     def source_digest(self, shard: str) -> str:
@@ -141,11 +141,11 @@ class Experiment:
         images = self.source_digest(shard) if slicing.source == "images" else ""
         return images + (hash_path(slicing.lesions)[:16] if slicing.lesions else "")
 
-    def divide_flags(self, planned: bool) -> list[str]:
+    def divide_flags(self, planned: Sequence[str]) -> list[str]:
         """Where the folds of the patches come from: the plan, the user's own, or how many to make."""
         plan = self.settings.plan
         if planned:
-            return ["--plan", "plan/plan.json"]
+            return ["--plan", *planned]
         if plan.splits is not None:
             return ["--splits", str(plan.splits)]
         return ["--folds", str(plan.folds)]

@@ -63,7 +63,7 @@ rule divide:
         mem_mb=mem_mb(4000),
         runtime=60,
     params:
-        folds=lambda wildcards, input: EXPERIMENT.divide_flags(bool(input.plan)),
+        folds=lambda wildcards, input: EXPERIMENT.divide_flags(input.plan),
         settings=flags(SETTINGS.divide) + SEED,
         digest=hash_path(PLAN.splits)[:16] if PLAN.splits else "",
     shell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from patch_cases import patch, write_slices
+from slice_cases import patch, write_slices
 
 from segmake.classification import FitSettings
 from segmake.learning.classifying import Classification

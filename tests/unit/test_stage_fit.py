@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from disc_cases import CLASSES, QUICK, write_discs
-from patch_cases import patch, write_slices
+from slice_cases import patch, write_slices
 
 from segmake.errors import InputError
 from segmake.jobs import FitJob

@@ -96,7 +96,7 @@ ALLOWED: dict[str, set[str]] = {
         "seal",
         "settings",
     }
-    | {"tables", "errors"},
+    | {"section", "tables", "errors"},
     "reporting": {"audit", "plan", "postprocessing", "provenance", "tables", "errors"},
     "prepare": BASE,
     "learning": BASE | {"cores", "device", "lease", "provenance"},

@@ -8,7 +8,12 @@ from sklearn import metrics as reference
 from segmake.classification import ScoreSettings
 from segmake.metrics.classification.decision import judge
 from segmake.metrics.classification.levels import Patches
-from segmake.metrics.classification.scores import confusion_rows, prediction_rows, summary_rows
+from segmake.metrics.classification.scores import (
+    confusion_rows,
+    prediction_rows,
+    scores_text,
+    summary_rows,
+)
 from segmake.metrics.statistics import Bootstrap
 
 FAST = Bootstrap(resamples=200)
@@ -151,3 +156,17 @@ def test_few_patients_have_values_without_intervals():
     found = cells(summary_rows(judged(many(8)), 10, FAST))
     assert {row["status"] for row in found.values()} <= {"few_patients", "undefined"}
     assert {row["low"] for row in found.values()} == {""}
+
+
+def test_the_text_has_a_line_per_level_and_class():
+    rows = summary_rows(judged([*many(30), *many(6, seed=2, split="test")]), 10, FAST)
+    text = scores_text([{name: str(cell) for name, cell in row.items()} for row in rows]).splitlines()
+    assert [line.split()[:4] for line in text[1:]] == [
+        ["test", "patch", "malignant", "6"],
+        ["train", "patch", "malignant", "30"],
+        ["test", "patient", "malignant", "6"],
+        ["train", "patient", "malignant", "30"],
+    ]
+    area = next(row for row in rows if (row["split"], row["metric"]) == ("train", "auroc"))
+    assert f"{float(area['value']):.3f} [{float(area['low']):.3f}, {float(area['high']):.3f}]" in text[2]
+    assert "[" not in text[1]

@@ -32,12 +32,17 @@ def entry_of(job):
 
 def tell_results():
     """Print the summary tables and where the report is."""
+    from segmake.stages.score import format_scores
     from segmake.stages.summarize import format_summary
 
     for model in MODELS:
         summary = Path(f"evaluate/{model}/summary.tsv")
         if summary.exists():
             print(f"\n{model}\n{format_summary(summary)}", file=sys.stderr)
+    for classifier in CLASSIFIERS:
+        summary = Path(f"score/{classifier}/summary.tsv")
+        if summary.exists():
+            print(f"\n{classifier}\n{format_scores(summary)}", file=sys.stderr)
     if Path("report/index.html").exists():
         print(f"\nReport: {Path('report/index.html').resolve()}", file=sys.stderr)
 

@@ -93,8 +93,8 @@ def _classify_table(
     started = time.perf_counter()
     cases = {row["case"]: row for row in read_cases([table])}
     fitting = {case: _fitting(case, folds.get(case), models) for case in cases}
-    for case in sorted(case for case, fit in fitting.items() if not fit):
-        log.info("classify %s left out: no fitted fold has kept it for validation", case)
+    if left := sorted(case for case, fit in fitting.items() if not fit):
+        log.info("left out, for no fitted fold has kept them for validation: %s", ", ".join(left))
     patches = [patch for patch in read_patches([table]) if fitting[patch.case]]
     found = [each for batch in _batches(patches, fitting, job) for each in batch]
     found.sort(key=lambda each: (each.patch.case, each.patch.index))

@@ -25,6 +25,7 @@ from segmake.metrics.classification.scores import (
     SUMMARY,
     confusion_rows,
     prediction_rows,
+    scores_text,
     summary_rows,
 )
 from segmake.metrics.statistics import Bootstrap
@@ -57,10 +58,13 @@ def run(job: ScoreJob) -> None:
     scores = summary_rows(verdict.levels, job.bins, Bootstrap(job.seed, job.resamples, job.confidence))
     write_table(folder / "curves.tsv", [*curve_rows(verdict.levels, job.bins), *area_rows(scores)], CURVES)
     write_table(job.output, scores, SUMMARY)
-    for row in scores:
-        if row["metric"] == "auroc":
-            said = ("level", "split", "class", "value", "low", "high", "patients", "status")
-            log.info("%s %s %s: AUC %s [%s, %s], %s patients, %s", *(row[name] for name in said))
+    for line in scores_text([{name: str(cell) for name, cell in row.items()} for row in scores]).splitlines():
+        log.info("%s", line)
+
+
+def format_scores(path: Path) -> str:
+    """Render summary.tsv as aligned text: what decides, at each level."""
+    return scores_text(read_table(path))
 
 
 def _decision(verdict: Verdict, task: Task, job: ScoreJob) -> dict[str, object]:

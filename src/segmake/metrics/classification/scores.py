@@ -20,6 +20,7 @@ from segmake.metrics.classification.precision_recall import average_precision_st
 from segmake.metrics.classification.roc import auroc_statistic
 from segmake.metrics.statistics import Bootstrap, Floats
 from segmake.metrics.summary import rounded
+from segmake.tables import Row
 
 SUMMARY = (
     "level",
@@ -37,6 +38,14 @@ SUMMARY = (
 CONFUSION = ("level", "split", "class", "truth", "decision", "count")
 ALL, MACRO = "all", "macro"
 """Pseudo-classes: over all classes together, and the mean over classes."""
+SHOWN = {
+    "auroc": "AUC [CI]",
+    "accuracy": "accuracy [CI]",
+    "recall": "sensitivity [CI]",
+    "specificity": "specificity [CI]",
+    "ece": "ECE",
+}
+"""Metrics of the terminal's table and their headings."""
 OTHER, NONE = "other", "none"
 """Whatever is not the class; none of classes that do not exclude each other."""
 
@@ -103,6 +112,30 @@ def confusion_rows(decided: Sequence[Decided]) -> list[dict[str, object]]:
                     cells = (part.level.name, split, name, true, said, int(matrix[i, j]))
                     rows.append(dict(zip(CONFUSION, cells, strict=True)))
     return rows
+
+
+def scores_text(rows: Sequence[Row]) -> str:
+    """Lay the summary out for people; a number without an interval stands with its status."""
+    cells = {(row["split"], row["level"], row["class"], row["metric"]): row for row in rows}
+    lines = [["split", "level", "class", "patients", *SHOWN.values()]]
+    for split, level, name in dict.fromkeys(key[:3] for key in cells):
+        found = [cells.get((split, level, name, metric)) for metric in SHOWN]
+        patients = next(row["patients"] for key, row in cells.items() if key[:3] == (split, level, name))
+        lines.append([split, level, name, patients, *map(_told, found)])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _told(row: Row | None) -> str:
+    if row is None:
+        return ""
+    if not row["value"]:
+        return row["status"]
+    ends = f" [{float(row['low']):.3f}, {float(row['high']):.3f}]" if row["low"] else ""
+    return f"{float(row['value']):.3f}{ends if row['metric'] != 'ece' else ''}"
 
 
 def _joined(classes: Sequence[str], flags: Sequence[bool]) -> str:

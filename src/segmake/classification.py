@@ -37,8 +37,8 @@ class SliceSettings(Section):
     """Class in the source -> class to use instead, such as {"0": normal, "1": pneumonia}; several may become
     one."""
     unmatched: str = "none"
-    """Class of a part that no place of `slice.lesions` lies in (as LUNA16 has it: its centre within the
-    place's radius)."""
+    """label, prediction: class of a part that lies in no place of `slice.lesions` (as LUNA16 has it: its
+    centre within the place's radius); empty: such parts are left out."""
     smallest_ml: NonNegativeFloat = 0.0
     """label, prediction: smaller parts are left out."""
     most: PositiveInt = 100
@@ -69,8 +69,8 @@ class SliceSettings(Section):
             )
         if len(set(self.classes)) < len(self.classes):
             raise ValueError(f"slice.classes {self.classes} name a class twice; name each once")
-        named = [*self.class_map.values(), *([self.unmatched] if self.source == "prediction" else [])]
-        if self.classes and (unknown := sorted(set(named) - {*self.classes, "none", ""})):
+        named = {*self.class_map.values(), *([self.unmatched] if self.source == "prediction" else [])}
+        if self.classes and (unknown := sorted(named - {*self.classes, ""})):
             raise ValueError(
                 f"slice.classes {self.classes} lack {', '.join(unknown)}, which class_map or unmatched name; "
                 "add it there"

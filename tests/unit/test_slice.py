@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,9 @@ def test_parts_of_the_label_have_the_class_of_the_phantoms_truth(chests: Path, t
     assert (array[0, :, 11:13, 11:13] > 150).all()  # the nodule is in the middle of all three planes
 
 
-def test_places_of_a_table_are_cut_where_it_says(chests: Path, tmp_path: Path) -> None:
+def test_places_of_a_table_are_cut_where_it_says(
+    chests: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     lines = ["case,coordX,coordY,coordZ,diameter_mm,class"]
     for lesion in truth(chests, "luna-001"):
         x, y, z = lesion["centre_mm"]
@@ -188,6 +191,12 @@ def test_places_of_a_table_are_cut_where_it_says(chests: Path, tmp_path: Path) -
     assert [patch.diameter_mm for patch in patches] == [9.0] * len(patches)
     assert rows(tmp_path)["luna-000"]["patches"] == "0"
     assert load_array(tmp_path / "slice" / "luna-000.b2nd").shape == (0, 1, 16, 16)
+    undecided = "\n".join([*lines, lines[1].rpartition(",")[0] + ","])
+    (tmp_path / "places.csv").write_text(undecided + "\n")
+    with caplog.at_level(logging.WARNING):
+        again = cut(chests, tmp_path, source="lesions", lesions=tmp_path / "places.csv", extent_mm=30)
+    assert len(again) == len(patches)
+    assert f"1 of {len(lines)} places have no class and are left out" in caplog.text
     mirrored = lines[1].split(",")
     mirrored[1] = "900"
     (tmp_path / "places.csv").write_text(f"{lines[0]}\n{','.join(mirrored)}\n")
@@ -208,6 +217,7 @@ def test_predicted_parts_get_the_class_of_their_place_or_none(chests: Path, tmp_
     assert sorted(patch.class_ for patch in patches) == sorted([*kinds, "none"])
     assert list(rows(tmp_path)) == ["luna-001"]  # nobody predicted the others
     assert "none" not in {p.class_ for p in cut(chests, tmp_path, **given, unmatched="benign")}
+    assert sorted(p.class_ for p in cut(chests, tmp_path, **given, unmatched="")) == sorted(kinds)
     assert len(cut(chests, tmp_path, **given, most=1)) == 1
     large = cut(chests, tmp_path, **given, smallest_ml=0.5)
     assert 0 < len(large) < len(patches)
@@ -243,6 +253,7 @@ def test_a_volume_tells_its_channels(chests: Path, tmp_path: Path) -> None:
         ({"source": "axial", "table": "t", "planes": "orthogonal"}, "three slices through a place"),
         ({"classes": ["a", "a"]}, "name a class twice"),
         ({"classes": ["a"], "class_map": {"0": "b"}}, "lack b"),
+        ({"classes": ["a"], "source": "prediction", "table": "t", "predictions": "p"}, "lack none"),
         ({"window": {"ct": (5, 5)}}, "must rise from black to white"),
         ({"size": 8}, "greater than or equal to 16"),
     ],

@@ -141,7 +141,7 @@ def _scan_items(job: SliceJob) -> list[Item]:
 def _places(job: SliceJob) -> dict[str, list[Place]]:
     """Known places of each case: those of the user's table, else a phantom's own truth."""
     if job.lesions is not None:
-        return read_places(job.lesions)
+        return _decided(read_places(job.lesions), job.lesions)
     if job.phantoms is None:
         return {}
     found = {}
@@ -149,6 +149,16 @@ def _places(job: SliceJob) -> dict[str, list[Place]]:
         record = read_record(Path(row["path"]).parent, row["case"])
         found[row["case"]] = truth_places(record["details"]["lesions"])
     return found
+
+
+def _decided(found: dict[str, list[Place]], path: Path) -> dict[str, list[Place]]:
+    """The places that have a class, where the table has classes at all."""
+    every = [place for places in found.values() for place in places]
+    without = [place for place in every if not place.class_]
+    if not without or len(without) == len(every):
+        return found
+    log.warning("%s: %d of %d places have no class and are left out", path.name, len(without), len(every))
+    return {case: [place for place in places if place.class_] for case, places in found.items()}
 
 
 def _slice_scan(item: Item, scratch: Path, job: SliceJob) -> Outcome:
@@ -202,7 +212,10 @@ def _round(scan: Scan, volume: Volume, sight: Sight, job: SliceJob) -> list[tupl
     found = list(scan.places) if job.source == "lesions" else _parts(scan, job)
     made = []
     for number, place in enumerate(found, start=1):
-        details: dict[str, Any] = {"lesion": str(number), "class": _class(place.class_, job)}
+        details: dict[str, Any] = {
+            "lesion": str(number),
+            "class": _class(place.class_ or scan.row["class"], job),
+        }
         details |= _position(place.centre_mm)
         details["slice"] = nearest_slice(volume, place.centre_mm)
         details["diameter_mm"] = None if place.diameter_mm is None else round(place.diameter_mm, 3)
@@ -224,6 +237,8 @@ def _parts(scan: Scan, job: SliceJob) -> list[Place]:
     places = []
     for part in found[: job.most]:
         match = nearest_place(part.centroid_mm, scan.places)
+        if known and match is None and not job.unmatched:
+            continue
         other = job.unmatched if known else scan.row["class"]
         places.append(Place(part.centroid_mm, part.diameter_mm, match.class_ if match else other))
     return places
@@ -240,7 +255,7 @@ def _class(name: str, job: SliceJob) -> str:
         InputError: it is none of `slice.classes`.
     """
     names = [job.class_map.get(part, part) for part in name.split(JOINT) if part]
-    unknown = [part for part in names if job.classes and part not in (*job.classes, NONE)]
+    unknown = [part for part in names if job.classes and part not in job.classes]
     if unknown:
         raise InputError(
             f"the class '{unknown[0]}' is none of slice.classes ({', '.join(job.classes)}); correct it, add "

@@ -26,7 +26,9 @@ def write_results(root: Path, models=("unet", "segres"), cases=12, labels=LABELS
         write_table(root / f"evaluate/{model}/metrics.tsv", scores)
         summary = _summary(scores, labels)
         write_table(root / f"evaluate/{model}/summary.tsv", summary)
-        write_table(root / f"evaluate/{model}/subgroups.tsv", _subgroups(rng, skill, labels), SUBGROUPS)
+        splits = dict.fromkeys(row["split"] for row in scores)
+        rows = _subgroups(rng, skill, labels, splits)
+        write_table(root / f"evaluate/{model}/subgroups.tsv", rows, SUBGROUPS)
         write_manifest(root / f"evaluate/{model}/summary", "summarize", confidence=0.95, resamples=2000)
         for fold in range(folds):
             write_history(root / f"train/{model}/fold-{fold}/history.csv", rng)
@@ -113,7 +115,7 @@ def _scores(rng, skill, cases, labels) -> list[dict[str, object]]:
 
 def _summary(scores, labels) -> list[dict[str, object]]:
     rows = []
-    for split in ("test", "train"):
+    for split in dict.fromkeys(row["split"] for row in scores):
         for metric, unit in UNITS.items():
             for label in labels:
                 values = [
@@ -138,10 +140,10 @@ def _mean_row(split, label, metric, unit, values) -> dict[str, object]:
     return place | counts | rounded | {"missed": 0, "false_alarm": 0, "both_empty": 0}
 
 
-def _subgroups(rng, skill, labels) -> list[dict[str, object]]:
+def _subgroups(rng, skill, labels, splits) -> list[dict[str, object]]:
     levels = {"site": ("Basel", "Leiden", "Toronto"), "size": ("small", "medium", "large")}
     rows = []
-    for split in ("test", "train"):
+    for split in splits:
         for subgroup, names in levels.items():
             for at, level in enumerate(names):
                 for label in labels:

@@ -5,7 +5,7 @@ CORES ?= $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env demo test check format figures docs lock clean
+.PHONY: env demo test check format figures docs image-root lock clean
 
 env: $(READY)
 
@@ -36,6 +36,13 @@ docs: $(READY)  ## regenerate the key table, the schema and the conda environmen
 
 figures: $(READY)  ## redraw every figure of the demo from its tables
 	$(BIN)/snakemake figures --cores $(CORES) --quiet rules --forcerun figures
+
+image-root:  ## what the Dockerfile does, without a container engine: its context, its script, a fresh folder
+	rm -rf build/image && mkdir -p build/image/context
+	git ls-files $$(sed -n 's/^!//p' .dockerignore) | tar --create --files-from=- | tar --extract --directory build/image/context
+	PYTHON=$(PYTHON) build/image/context/workflow/envs/install.sh build/image/root slurm
+	cd build/image && root/bin/segmake --help >/dev/null
+	cd build/image && root/bin/snakemake -n --quiet -s context/Snakefile
 
 lock:  ## resolve the newest versions that pyproject.toml allows (torch pinned) into requirements.lock
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

@@ -43,7 +43,7 @@ def test_two_classes_are_scored_for_the_positive_one():
         "accuracy": reference.accuracy_score(truth, called),
         "balanced_accuracy": reference.balanced_accuracy_score(truth, called),
         "precision": reference.precision_score(truth, called),
-        "recall": reference.recall_score(truth, called),
+        "sensitivity": reference.recall_score(truth, called),
         "specificity": reference.recall_score(truth, called, pos_label=0),
         "f1": reference.f1_score(truth, called),
         "mcc": reference.matthews_corrcoef(truth, called),
@@ -87,7 +87,7 @@ def test_of_more_classes_each_is_scored_and_their_mean_and_all_together():
     }
     for metric, value in scores.items():
         assert float(found[metric, "all"]["value"]) == pytest.approx(value, abs=1e-4)
-    assert float(found["recall", "macro"]["value"]) == pytest.approx(scores["balanced_accuracy"], abs=1e-4)
+    assert float(found["sensitivity", "macro"]["value"]) == pytest.approx(scores["balanced_accuracy"], abs=1e-4)
     one_hot = np.array([[n == t for n in "xyz"] for t in truth])
     assert float(found["brier", "all"]["value"]) == pytest.approx(
         ((chances - one_hot) ** 2).sum(axis=1).mean(), abs=1e-4
@@ -132,7 +132,7 @@ def test_a_split_of_one_class_has_a_status_and_no_number():
         "",
         "no_positives",
     )
-    assert found["recall", "malignant"]["status"] == "no_positives"
+    assert found["sensitivity", "malignant"]["status"] == "no_positives"
     assert float(found["specificity", "malignant"]["value"]) >= 0
     only = [row | {"class": "malignant"} for row in many(12, seed=3, split="test")]
     found = cells(summary_rows(judged([*many(30), *only]), 10, FAST), split="test")

@@ -35,7 +35,7 @@ def test_all_is_as_scikit_learn_has_it(classes):
     for index in range(classes):
         found = values(truth, decided, classes, index)
         assert found["precision"] == pytest.approx(matrix[index, index] / matrix[:, index].sum())
-        assert found["recall"] == pytest.approx(matrix[index, index] / matrix[index].sum())
+        assert found["sensitivity"] == pytest.approx(matrix[index, index] / matrix[index].sum())
         score = reference.f1_score(truth == index, decided == index)
         assert found["f1"] == pytest.approx(score)
         negatives = reference.recall_score(truth != index, decided != index)
@@ -45,16 +45,18 @@ def test_all_is_as_scikit_learn_has_it(classes):
 def test_by_hand():
     truth, decided = [1, 1, 1, 0, 0, 0, 0, 0], [1, 1, 0, 1, 0, 0, 0, 0]
     found = values(truth, decided, 2, 1)
-    assert found == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "specificity": 4 / 5, "f1": 2 / 3})
+    assert found == pytest.approx(
+        {"precision": 2 / 3, "sensitivity": 2 / 3, "specificity": 4 / 5, "f1": 2 / 3}
+    )
     assert values(truth, decided, 2)["balanced_accuracy"] == pytest.approx((2 / 3 + 4 / 5) / 2)
 
 
 def test_what_is_nothing_by_nothing_is_nan():
     nothing_called = values([1, 0, 0], [0, 0, 0], 2, 1)
     assert np.isnan(nothing_called["precision"])
-    assert (nothing_called["recall"], nothing_called["f1"]) == (0, 0)
+    assert (nothing_called["sensitivity"], nothing_called["f1"]) == (0, 0)
     no_positives = values([0, 0, 0], [0, 0, 0], 2, 1)
-    assert all(np.isnan(no_positives[name]) for name in ("precision", "recall", "f1"))
+    assert all(np.isnan(no_positives[name]) for name in ("precision", "sensitivity", "f1"))
     assert no_positives["specificity"] == 1
     assert np.isnan(values([0, 0], [0, 0], 2)["balanced_accuracy"])
 

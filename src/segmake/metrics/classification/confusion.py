@@ -82,7 +82,7 @@ def f1(matrix: Floats, index: int) -> Floats:
 
 
 OVERALL = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "mcc": matthews}
-ONE_CLASS = {"precision": precision, "recall": recall, "specificity": specificity, "f1": f1}
+ONE_CLASS = {"precision": precision, "sensitivity": recall, "specificity": specificity, "f1": f1}
 
 
 def decision_statistics(

@@ -41,7 +41,7 @@ ALL, MACRO = "all", "macro"
 SHOWN = {
     "auroc": "AUC [CI]",
     "accuracy": "accuracy [CI]",
-    "recall": "sensitivity [CI]",
+    "sensitivity": "sensitivity [CI]",
     "specificity": "specificity [CI]",
     "ece": "ECE",
 }

@@ -7,7 +7,6 @@ used must be a local one (else a foreign name that was made to point here could 
 
 from __future__ import annotations
 
-import mimetypes
 import os
 import secrets
 import shutil
@@ -31,9 +30,18 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-TABLES = (".tsv", ".csv", ".log", ".txt", ".yaml")
-"""Endings that a browser should show rather than save."""
+TEXT = "text/plain; charset=utf-8"
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".pdf": "application/pdf",
+    **dict.fromkeys((".tsv", ".csv", ".log", ".txt", ".md", ".bib", ".tex"), TEXT),
+}
+"""What a browser shows; everything else it saves. The tables of the system differ from machine to machine."""
 
 
 class FolderServer(ThreadingHTTPServer):
@@ -114,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         told = f"{why}\n".encode()
         with suppress(ConnectionError, TimeoutError):
             self.send_response(status)
-            self._head("text/plain; charset=utf-8", len(told))
+            self._head(TEXT, len(told))
             if self.command != "HEAD":
                 self.wfile.write(told)
 
@@ -168,9 +176,4 @@ def open_regular(path: Path) -> BinaryIO:
 
 def media_type(path: Path) -> str:
     """What a browser is told that a file is. Compressed volumes are sent as they are."""
-    if path.suffix in KINDS:
-        return KINDS[path.suffix]
-    if path.suffix in TABLES:
-        return "text/plain; charset=utf-8"
-    kind, encoding = mimetypes.guess_type(path.name)
-    return kind if kind and not encoding else "application/octet-stream"
+    return KINDS.get(path.suffix.lower(), "application/octet-stream")

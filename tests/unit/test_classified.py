@@ -7,6 +7,7 @@ from report_cases import branch, classifier, full, measured
 from segmake.figures.classified import areas, classification, headline
 from segmake.figures.material import Classifier, Material
 from segmake.figures.page import Facts, Note, Picture, Table
+from segmake.figures.records import NOTHING
 
 
 def table(blocks, words):
@@ -17,9 +18,9 @@ def table(blocks, words):
 def test_the_headline_is_of_patients_and_has_intervals():
     test, train = headline([classifier()], "95%")
     assert test.columns == ["Class", "Classifier", "AUC", "Sensitivity", "Patients"]
-    assert test.rows == [["bad", "resnet", ("0.800", "[0.700, 0.900]"), ("0.750", "–"), "7"]]
+    assert test.rows == [["bad", "resnet", ("0.800", "[0.700, 0.900]"), ("0.750", NOTHING), "7"]]
     assert test.caption.startswith("Test cases")
-    assert train.rows == [["bad", "resnet", ("–", "–"), "7"]]
+    assert train.rows == [["bad", "resnet", (NOTHING, NOTHING), "7"]]
 
 
 def test_without_patients_the_next_level_is_taken():

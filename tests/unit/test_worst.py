@@ -6,6 +6,7 @@ from report_cases import PLAN, drawn, full, score
 
 from segmake.figures.material import Material
 from segmake.figures.page import Link, Note, Picture, Table
+from segmake.figures.records import NOTHING
 from segmake.figures.worst import OPEN_ROWS, worst_cases
 
 
@@ -23,7 +24,7 @@ def test_the_worst_case_comes_first_with_its_labels_volume_and_site():
     assert first[0] == Link("b", "cases/001.html#case-2")
     assert first[1:9] == ["fold 0", "0.200", "0.100", "0.300", "1", "0", "4.0", "Oslo"]
     assert first[9] == Link("View", "viewer.html#model=unet&case=b", "View b of unet")
-    assert second[1:] == ["fold 0", "0.900", "0.900", "–", "0", "0", "–", "–", "–"]
+    assert second[1:] == ["fold 0", "0.900", "0.900", NOTHING, "0", "0", NOTHING, NOTHING, NOTHING]
     assert table.numeric == {
         *("Mean Dice", "core", "edge", "Missed", "False alarms", "True volume (ml)"),
     }

@@ -7,7 +7,7 @@ min_version("9.3")
 # The demo is the configuration of those who name no data of their own; nothing of it leaks into theirs.
 if not {"cases", "layout"} & set(config.get("data") or {}):
 
-    configfile: f"{workflow.basedir}/config/config.yaml"
+    configfile: workflow.source_path("config/config.yaml")
 
 
 report: "workflow/report/workflow.rst"
@@ -16,7 +16,15 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 
 
-workdir: SETTINGS.workdir
+if SETTINGS.container:
+
+    container: SETTINGS.container
+
+
+# A module with a prefix leaves the folder to the workflow that imports it.
+if not MOVED:
+
+    workdir: SETTINGS.workdir
 
 
 include: "workflow/rules/phantom.smk"

@@ -74,7 +74,7 @@ def test_a_job_is_told_where_its_cases_are(folder):
 
 def test_phantoms_come_from_the_shard_before(tmp_path):
     found = Experiment.load({"data": {"layout": "phantom"}}, [tmp_path], None)
-    words = found.data_flags("00")
+    words = found.data_flags("00", ["phantom/shard-00.tsv"])
     assert words[:2] == ["--cases", "phantom/shard-00.tsv"]
     assert "--layout" not in words
     assert "--labels" in words  # the layout names them, the job need not know it

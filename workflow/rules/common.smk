@@ -14,17 +14,21 @@ from segmake.errors import SegmakeError
 from segmake.experiment import Experiment
 from segmake.tables import hash_path
 
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+MOVED = workflow.modifier.modify_path("report") != "report"
+
 # A relative path counts from where snakemake was started, else from an overlay's folder, else from here.
 FOLDERS = [
     Path.cwd(),
     *(Path(file).resolve().parent for file in workflow.configfiles),
     Path(workflow.basedir),
+    ROOT,
 ]
 
 # Jobs call the segmake that is installed beside this snakemake, whatever PATH says.
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]),
-    SEGMAKE_CHECKOUT=str(workflow.basedir),  # for workflow/envs/segmake.post-deploy.sh
+    SEGMAKE_CHECKOUT=str(ROOT),  # for workflow/envs/segmake.post-deploy.sh
 )
 
 gc.disable()  # of 100,000 cases, looking for cycles among them would take as long as reading them
@@ -71,9 +75,9 @@ def phantom_table(wildcards):
     return [f"phantom/shard-{wildcards.shard}.tsv"] if SETTINGS.data.layout == "phantom" else []
 
 
-def data_flags(wildcards):
+def data_flags(wildcards, input):
     """Where a convert shard finds its cases."""
-    return EXPERIMENT.data_flags(wildcards.shard)
+    return EXPERIMENT.data_flags(wildcards.shard, input.phantoms)
 
 
 def source_digest(wildcards):

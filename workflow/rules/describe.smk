@@ -63,7 +63,7 @@ rule crate:
         runtime=30,
     params:
         settings=flags(SETTINGS.describe, leave_out=("answers",)),
-        snakefile=f"{workflow.basedir}/Snakefile",
+        snakefile=str(ROOT / "Snakefile"),
     shell:
         "segmake --log {log:q} crate --results {input:q} --workflow {params.snakefile:q} "
         "--output {output.metadata:q} {params.settings:q}"

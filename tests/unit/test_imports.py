@@ -35,9 +35,12 @@ ALLOWED: dict[str, set[str]] = {
     "prediction": {"section"},
     "external": {"section"},
     "postprocessing": {"section", "errors"},
+    "drawing": {"section"},
+    "redrawing": {"drawing", "figures", "provenance", "settings", "progress", "tables", "errors"},
     "settings": {
         "section",
         "auditing",
+        "drawing",
         "presenting",
         "training",
         "classification",
@@ -57,6 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     "jobs": {
         "operating",
         "auditing",
+        "drawing",
         "presenting",
         "section",
         "settings",
@@ -258,7 +262,8 @@ for words in [[], *([name] for name in Segmake.model_fields if name not in ("log
 
 
 STAGES = (
-    *("convert", "plan", "resample", "evaluate", "summarize", "compare", "report"),
+    *("convert", "plan", "resample", "evaluate", "summarize", "compare", "examples"),
+    *("figures", "report"),
     *("index", "status", "verify", "phantom", "froc", "tune", "postprocess", "external"),
 )
 

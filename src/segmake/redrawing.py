@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from segmake import __version__
 from segmake.drawing import FiguresJob, FiguresSettings
 from segmake.errors import InputError
 from segmake.figures.catalogue import TABLE, Entry, read_catalogue, write_catalogue
@@ -83,7 +82,7 @@ class Made:
             "figure": drawing.entry.name,
             "inputs": inputs,
             "settings": settings,
-            "drawn by": {"segmake": __version__, "matplotlib": version("matplotlib")},
+            "drawn by": {name: version(name) for name in ("segmake", "matplotlib")},
             "tables by": {
                 "segmake": sorted({str(m.get("packages", {}).get("segmake", "")) for m in found} - {""}),
                 "commit": sorted({str(m.get("commit", "")) for m in found} - {""}),

@@ -118,7 +118,9 @@ def _convert(recipe: Recipe) -> None:
         for case, (split, _) in recipe.cases.items()
     }
     output = _shard("convert", "convert", content, columns)
-    _made("convert", ConvertJob(cases=Path("cases.tsv"), output=output, **{**MEANING, **recipe.convert}))
+    _made(
+        "convert", ConvertJob(**{"cases": Path("cases.tsv"), "output": output, **MEANING, **recipe.convert})
+    )
 
 
 def _plan(recipe: Recipe) -> None:

@@ -81,6 +81,9 @@ def classifiers(known: Known) -> Iterator[str]:
             else "cross entropy"
         )
         yield f"The loss was {loss}{BALANCE[str(given.get('balance', 'none'))]}."
+        preset = given.get("augment", {}).get("preset", "none")
+        if preset != "none":
+            yield f"Patches were augmented on the fly (preset {preset})."
 
 
 def decisions(known: Known) -> Iterator[str]:

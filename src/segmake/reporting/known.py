@@ -93,6 +93,12 @@ class Known:
         return [value for value in dict.fromkeys(values) if value]
 
     @property
+    def pseudonymised(self) -> bool:
+        """Whether names were replaced before anything else was done."""
+        jobs = [*self.jobs("convert"), *self.jobs("slice")]
+        return any(job.manifest["settings"].get("pseudonymise") for job in jobs)
+
+    @property
     def seconds(self) -> float:
         """Time of all jobs together."""
         return sum(float(made.manifest.get("seconds", 0)) for made in self.made)

@@ -13,7 +13,7 @@ from segmake.reporting.words import count, duration, listed, sentence, spread
 
 SPLITS = {
     "train": "served training and cross-validation",
-    "test": "were held out for testing",
+    "test": "{were} held out for testing",
     "new": "had no reference",
 }
 SOFTWARE = {
@@ -94,10 +94,12 @@ def _data(known: Known) -> Iterator[str]:
     )
     splits = Counter(row.get("split", "") for row in cases)
     parts = [
-        f"{number} {SPLITS.get(split, f'of split {split}')}" for split, number in splits.items() if split
+        f"{count(splits[split], 'case')} "
+        + SPLITS.get(split, "{were} of another split").format(were="was" if splits[split] == 1 else "were")
+        for split in sorted(filter(None, splits), key=lambda name: [*SPLITS, name].index(name))
     ]
     if parts:
-        yield sentence(f"of these, {listed(parts)}")
+        yield sentence(listed(parts))
     for status, rows in known.lost.items():
         done = {"failed": "could not be processed", "excluded": "could not take part"}.get(status, status)
         yield sentence(f"a further {count(len(rows), 'case')} {done}, as the report lists with the reasons")
@@ -111,7 +113,7 @@ def _data(known: Known) -> Iterator[str]:
         regions = f", joined to the regions {listed(list(known.plan.regions))}" if known.plan.regions else ""
         yield f"The reference label maps have {count(len(known.plan.labels), 'label')}: {labels}{regions}."
     yield from _voxels([row["spacing_mm"] for row in cases if row.get("spacing_mm")])
-    if given.get("pseudonymise"):
+    if known.pseudonymised:
         yield "Names of cases and patients were replaced by keyed hashes before anything else was done."
 
 

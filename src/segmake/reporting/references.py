@@ -49,9 +49,9 @@ def as_prose(text: str) -> str:
 
 def as_latex(text: str) -> str:
     r"""Marks as \citep, and what LaTeX would misread escaped."""
-    parts = [[], []] if not text else [MARK.split(text)[::2], [keys(mark[0]) for mark in MARK.finditer(text)]]
-    written = ["".join(SPECIAL.get(letter, letter) for letter in part) for part in parts[0]]
-    cites = [rf"~\citep{{{','.join(cited)}}}" for cited in parts[1]]
+    cites = [rf"~\citep{{{','.join(keys(mark[0]))}}}" for mark in MARK.finditer(text)]
+    between = MARK.split(text)[::2]
+    written = ["".join(SPECIAL.get(letter, letter) for letter in part) for part in between]
     return "".join(part + cite for part, cite in zip(written, [*cites, ""], strict=True))
 
 

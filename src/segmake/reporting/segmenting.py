@@ -20,10 +20,14 @@ NETWORKS = {
     "UNETR": "a UNETR [@hatamizadeh2022unetr]",
     "SwinUNETR": "a Swin UNETR [@hatamizadeh2022swin]",
 }
-OPTIMIZERS = {"adamw": "AdamW [@loshchilov2019]", "sgd": "stochastic gradient descent with Nesterov momentum"}
+OPTIMIZERS = {
+    "adamw": "AdamW [@loshchilov2019]",
+    "adam": "Adam [@kingma2015]",
+    "sgd": "stochastic gradient descent with Nesterov momentum",
+}
 SCHEDULES = {"cosine": "a cosine", "poly": "a polynomial of power 0.9"}
-RATES = {"adamw": (3e-3, 1e-2), "sgd": (1e-2, 3e-5)}
-"""Learning rate and weight decay where the settings leave them open."""
+RATES = {"adamw": (3e-3, 1e-2), "adam": (1e-4, 0.0), "sgd": (1e-2, 3e-5)}
+"""Learning rate and weight decay where the settings leave them open, as learning.optimizers has them."""
 DEVICES = {"cpu": "a CPU", "cuda": "a GPU"}
 SCHEMES = {
     "zscore": "standardised by mean and standard deviation of the case",

@@ -42,8 +42,7 @@ def deidentification(known: Known) -> str:
     if not known.jobs("convert"):
         return ""
     given = known.settings("convert")
-    hidden = given.get("pseudonymise")
-    names = "Names of cases and patients were replaced by keyed hashes." if hidden else ""
+    names = "Names of cases and patients were replaced by keyed hashes." if known.pseudonymised else ""
     dates = {"drop": "dropped", "shift": "moved by a random number of days per patient"}
     return (
         "Of headers only geometry and an allow-list of technical attributes were kept; dates were "

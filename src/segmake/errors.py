@@ -57,6 +57,10 @@ def explained(error: Exception) -> str:
     name, said = error.filename2 or error.filename or "a result", error.strerror
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: {name} cannot be written ({said}); free some space and run again"
+    if error.errno == errno.EFBIG:
+        return f"{name} is larger than a file may be here ({said}); raise the limit, or choose another output"
+    if error.errno in (errno.EIO, errno.ESTALE):
+        return f"{name} cannot be reached ({said}): the disk or network folder fails; mend it and run again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{name} may not be written ({said}); change its permissions, or choose another output"
     if error.errno in (errno.EEXIST, errno.ENOTDIR):

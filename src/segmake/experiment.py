@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from segmake.dataset.layouts import Dataset
 from segmake.dataset.load import load_dataset
 from segmake.dataset.privacy import check_place
 from segmake.dataset.sheet import Case, on_disk, shard_name
-from segmake.errors import ConfigError
+from segmake.errors import ConfigError, explained
 from segmake.external import ExternalSettings
 from segmake.section import Section
 from segmake.settings import DataSettings, Settings, TrainSettings
@@ -202,6 +203,19 @@ def _check_slicing(settings: Settings, models: Sequence[str]) -> None:
         )
     if not models and settings.plan.folds == BY_SITE:
         raise ConfigError(f"plan.folds {BY_SITE} needs the 3D branch; give a number of folds, or plan.splits")
+
+
+def check_writable(folder: Path) -> None:
+    """Make the results folder, or raise a ConfigError when nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"workdir: {explained(error) or error}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"workdir: {folder} may not be written by this user, or lies on a read-only disk; change its "
+            "permissions, or choose another workdir"
+        )
 
 
 def _stamp(path: Path) -> str:

@@ -34,6 +34,12 @@ def test_a_fault_of_ours_is_not_among_them() -> None:
         (errno.ENOSPC, "the disk is full: out/a.tsv cannot be written (No space left on device); free some"),
         (errno.EACCES, "out/a.tsv may not be written (Permission denied); change its permissions, or choose"),
         (errno.ENOTDIR, "out/a.tsv stands where a folder is needed (Not a directory); remove it, or choose"),
+        (errno.EFBIG, "out/a.tsv is larger than a file may be here (File too large); raise the limit, or"),
+        (
+            errno.EIO,
+            "out/a.tsv cannot be reached (Input/output error): the disk or network folder fails; mend",
+        ),
+        (errno.ESTALE, "out/a.tsv cannot be reached (Stale file handle): the disk or network folder fails"),
         (errno.EISDIR, "out/a.tsv is a folder where a file is to be written; remove it, or choose another"),
     ],
 )

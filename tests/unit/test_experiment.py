@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from segmake.errors import ConfigError, InputError
-from segmake.experiment import Experiment
+from segmake.experiment import Experiment, check_writable
 
 CASES = ("a", "b", "c", "d")
 
@@ -127,6 +127,16 @@ def test_a_key_file_must_not_lie_in_the_results(folder):
         load(folder, folder / "results", **sections)
     with pytest.raises(ConfigError, match="key"):
         load(folder, workdir=str(folder / "results"), **sections)
+
+
+def test_a_results_folder_that_cannot_be_written_is_told(folder, monkeypatch):
+    check_writable(folder / "deep" / "results")
+    assert (folder / "deep" / "results").is_dir()
+    with pytest.raises(ConfigError, match=r"cases.tsv/results stands where a folder is needed .*; remove it"):
+        check_writable(folder / "cases.tsv" / "results")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ConfigError, match=r"workdir: .* may not be written by this user, .*; change its"):
+        check_writable(folder / "deep")
 
 
 def test_what_is_wrong_with_the_cases_is_told(folder):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from segmake.configuration import flags, replicates
 from segmake.errors import SegmakeError
-from segmake.experiment import Experiment
+from segmake.experiment import Experiment, check_writable
 from segmake.tables import hash_path
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
@@ -36,6 +36,7 @@ try:
     EXPERIMENT = Experiment.load(
         config, FOLDERS, workflow.overwrite_workdir and Path(workflow.overwrite_workdir)
     )
+    check_writable(Path(workflow.overwrite_workdir or (Path() if MOVED else EXPERIMENT.settings.workdir)))
 except SegmakeError as error:
     print(f"segmake: {error}", file=sys.stderr)
     sys.exit(2)

@@ -131,11 +131,14 @@ def write(content: Mapping[str, Any], path: Path) -> None:
     torch.save(dict(content), buffer)
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with scratch.open("wb") as stream:
-        stream.write(buffer.getbuffer())
-        stream.flush()
-        os.fsync(stream.fileno())
-    scratch.replace(path)
+    try:
+        with scratch.open("wb") as stream:
+            stream.write(buffer.getbuffer())
+            stream.flush()
+            os.fsync(stream.fileno())
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)  # half a file must not keep a full disk full
 
 
 def read(path: Path, device: torch.device) -> dict[str, Any]:

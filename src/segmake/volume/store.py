@@ -24,14 +24,14 @@ def save_array(path: Path, data: Array) -> None:
     """
     spatial = min(3, data.ndim) if data.ndim >= 3 else 0
     chunks = _cut(data.shape, spatial, CHUNK)
-    blosc2.asarray(
+    made = blosc2.asarray(
         np.ascontiguousarray(data),
-        urlpath=str(path),
-        mode="w",
+        contiguous=True,
         chunks=chunks,
         blocks=tuple(min(c, b) for c, b in zip(chunks, _cut(data.shape, spatial, BLOCK), strict=True)),
         cparams={"codec": blosc2.Codec.LZ4, "clevel": 5, "nthreads": 1},
     )
+    path.write_bytes(made.to_cframe())  # blosc2 itself does not say what a full disk refused
 
 
 def save_patches(path: Path, patches: Array) -> None:
@@ -40,14 +40,14 @@ def save_patches(path: Path, patches: Array) -> None:
     ZSTD: patches are read whole and are often smooth, for they were enlarged.
     """
     one = (1, *patches.shape[1:])
-    blosc2.asarray(
+    made = blosc2.asarray(
         np.ascontiguousarray(patches),
-        urlpath=str(path),
-        mode="w",
+        contiguous=True,
         chunks=one,
         blocks=one,
         cparams={"codec": blosc2.Codec.ZSTD, "clevel": 3, "nthreads": 1},
     )
+    path.write_bytes(made.to_cframe())
 
 
 def open_array(path: Path, threads: int = 1) -> Any:

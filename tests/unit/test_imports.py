@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "operating": {"section"},
     "operations": {"tables", "errors"},
     "device": {"errors"},
+    "demand": {"tables"},
     "lease": {"errors"},
     "section": set(),
     "recipe": {"section"},

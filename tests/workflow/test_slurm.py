@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +29,11 @@ RESULTS = (
     "evaluate/*/metrics.tsv",
     "evaluate/*/summary.tsv",
 )
-STEPS = 500
+STEPS = 300
+PATIENCE_SECONDS = 400
 # What one node without accounting needs, and what makes it quick to notice an end.
 HERE = ("--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-keep-successful-logs")
-QUICK = ("--slurm-init-seconds-before-status-checks", "6", "--latency-wait", "5")
+QUICK = ("--slurm-init-seconds-before-status-checks", "9", "--latency-wait", "5")
 # Enough at the second attempt only: 60 MB is less than Python with Snakemake in it.
 TIGHT = ("--set-resources", "convert:mem_mb=60*attempt**4", "train:gpu=1", "train:slurm_partition=gpu")
 
@@ -57,11 +59,16 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmNode]:
 
 
 @pytest.fixture(scope="module")
-def local(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Experiment:
-    """The same experiment in one shard on this machine."""
+def local(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Experiment]]:
+    """The same experiment in one shard on this machine, while Slurm mostly waits."""
     experiment = _experiment(phantoms, tmp_path_factory.mktemp("local") / "run").changed(shards=1)
-    experiment.run("--until", "summarize")
-    return experiment
+
+    def finish() -> Experiment:
+        experiment.run("--until", "summarize")
+        return experiment
+
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(finish)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +84,7 @@ def on_slurm(node: SlurmNode, phantoms: Path, tmp_path_factory: pytest.TempPathF
     ):
         try:
             training, resumed = _disturb(node, experiment, process)
-            process.wait(150)
+            process.wait(PATIENCE_SECONDS)
         finally:
             process.kill()
         log.seek(0)
@@ -115,7 +122,7 @@ def _disturb(node: SlurmNode, run: Experiment, process: subprocess.Popen[bytes])
 
 
 def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if ready():
             return
@@ -149,8 +156,8 @@ def _results(experiment: Experiment) -> dict[str, bytes]:
     return {name: data for pattern in RESULTS for name, data in content(experiment.results, pattern).items()}
 
 
-def test_results_are_those_of_a_run_on_this_machine(local: Experiment, on_slurm: OnSlurm) -> None:
-    expected, found = _results(local), _results(on_slurm.experiment)
+def test_results_are_those_of_a_run_on_this_machine(local: Future[Experiment], on_slurm: OnSlurm) -> None:
+    expected, found = _results(local.result()), _results(on_slurm.experiment)
     assert len(expected) > 20
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
@@ -169,5 +176,5 @@ def test_training_goes_on_after_a_requeue_and_after_a_cancel(on_slurm: OnSlurm) 
 
 
 def test_a_job_over_its_memory_is_tried_again_with_more(on_slurm: OnSlurm) -> None:
-    ends = on_slurm.accounts["group_intake"]
+    ends = on_slurm.accounts["rule_intake_convert"]
     assert sorted(ends) == ["COMPLETED", "COMPLETED", "FAILED", "FAILED"]

@@ -1,10 +1,11 @@
 import pytest
 from pydantic import ValidationError
 
+from segmake.classification import FitSettings
 from segmake.cli import parse
 from segmake.configuration import check, flags, load_settings, train_settings
 from segmake.errors import ConfigError
-from segmake.recipe import PRESETS, AugmentSettings
+from segmake.recipe import PRESETS, VIEWS, AugmentSettings, ViewSettings
 from segmake.settings import TrainSettings
 
 
@@ -73,3 +74,42 @@ def test_misfits_are_explained(wrong, said):
 def test_it_is_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         AugmentSettings().noise = 1
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_have_presets_too(name):
+    made = ViewSettings.model_validate(name)
+    assert made.preset == name
+    assert {key: getattr(made, key) for key in VIEWS[name]} == VIEWS[name]
+
+
+def test_no_view_leaves_no_chance():
+    made = ViewSettings.model_validate("none")
+    chances = [
+        name for name, field in ViewSettings.model_fields.items() if "Chance" in str(field.description)
+    ]
+    assert len(chances) == 11
+    assert not any(getattr(made, name) for name in chances)
+
+
+def test_flags_of_a_classifier_say_what_was_written_and_no_more():
+    settings = FitSettings(augment={"preset": "light", "degrees": 180})
+    words = flags(settings)
+    assert words == ["--augment", '{"preset":"light","degrees":180.0}']
+    job = parse(["fit", "--tables", "a.tsv", "--division", "d", "--output", "m.pt", *words]).fit
+    assert job.augment == settings.augment
+    assert flags(FitSettings(augment="default")) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"degres": 1}, "unknown key 'augment.degres'; did you mean 'degrees'"),
+        ({"gamma_range": (2, 1)}, r"gamma_range is \[least, most\], got \[2, 1\]; swap them"),
+        ({"scale_range": (1.1, 1.2)}, r"scale_range holds 1, got \[1.1, 1.2\]; widen it"),
+        ({"shift_range": 0.7}, "augment.shift_range is 0.7: it must be less than or equal to 0.5"),
+    ],
+)
+def test_a_wrong_view_is_explained(wrong, said):
+    with pytest.raises(ConfigError, match=said):
+        check(FitSettings, {"augment": wrong}, "the configuration")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from segmake.tables import hash_path
 
 PREFIXES = ("module.", "network.", "_orig_mod.")
 """What wrappers (data parallel, frameworks, torch.compile) put before the names of weights."""
+DENSE = re.compile(r"(denselayer\d+\.)(?:layers\.)?(norm|conv)\.?(\d)")
+"""A layer of a DenseNet as MONAI, torchvision and torchvision's first files call it."""
 BUNDLED = "models/model.pt"
 """Where a MONAI bundle keeps its weights."""
 
@@ -41,10 +44,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def bare(name: str) -> str:
-    """A weight's name without what wrappers put before it."""
+    """A weight's name without what wrappers put before it, DenseNet's as torchvision has them."""
     while prefix := next((prefix for prefix in PREFIXES if name.startswith(prefix)), ""):
         name = name.removeprefix(prefix)
-    return name
+    return DENSE.sub(r"\1\2\3", name).replace("class_layers.out.", "classifier.")
 
 
 def _file(path: Path) -> Path:

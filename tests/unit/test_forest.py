@@ -91,7 +91,7 @@ def test_differences_stand_under_their_pair_with_adjusted_p():
 def test_metrics_are_panels_and_say_which_way_is_better():
     rows = [pair("core", 0.05), pair("core", -2.0, "hd95", unit="mm")]
     titles = [axis.get_title(loc="left") for axis in difference_forest(rows).axes]
-    assert titles == ["Dice ↑", "HD95 (mm) ↓"]
+    assert titles == ["Dice ↑, core", "HD95 (mm) ↓, core"]
 
 
 def test_seed_noise_is_a_bar_either_side_of_zero():
@@ -108,7 +108,9 @@ def test_of_too_many_lines_the_means_of_labels_are_drawn():
     rows = [pair(label, 0.01) for label in labels]
     rows += [pair(label, 0.01, "nsd") for label in labels[:-1]]
     (axis,) = difference_forest(rows).axes
-    assert names(axis) == ["unet \N{MINUS SIGN} segres", "mean of labels"]
+    assert names(axis) == ["unet \N{MINUS SIGN} segres"]
+    assert axis.get_title(loc="left") == "Dice ↑, mean of labels"
+    assert marks(axis) == [(0.01, 0.0, False)]
 
 
 def test_panels_wrap_in_a_single_column_and_stay_inside():

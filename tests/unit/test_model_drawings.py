@@ -54,7 +54,7 @@ def test_comparisons_have_a_figure_per_split_of_the_metrics_that_count():
     assert list(found) == ["comparison_test"]
     assert found["comparison_test"].inputs == [path]
     titles = [axis.get_title(loc="left") for axis in found["comparison_test"].draw().axes]
-    assert titles == ["Dice ↑"]
+    assert titles == ["Dice ↑, core"]
 
 
 def test_detectors_are_drawn_together_with_the_curves_that_are_there(tmp_path):

@@ -151,11 +151,15 @@ def difference_forest(rows: Sequence[Row], width: float = DOUBLE_COLUMN_INCHES) 
     labels = list(dict.fromkeys(row["label"] for row in rows))
     if len(pairs) * (len(labels) + 1) > MOST_LINES and MEAN in labels:
         labels = [MEAN]
+    told = {label: "mean of labels" if label == MEAN else label for label in labels}
     names: dict[str, str] = {}
     for model, other in pairs:
-        names[f"#{model}\t{other}"] = f"{model} \N{MINUS SIGN} {other}"
-        told = {label: "mean of labels" if label == MEAN else label for label in labels}
-        names |= {f"{model}\t{other}\t{label}": name for label, name in told.items()}
+        pair = f"{model} \N{MINUS SIGN} {other}"
+        if len(labels) == 1:
+            names[f"{model}\t{other}\t{labels[0]}"] = pair
+        else:
+            names[f"#{model}\t{other}"] = pair
+            names |= {f"{model}\t{other}\t{label}": name for label, name in told.items()}
     panels = []
     for metric in dict.fromkeys(row["metric"] for row in rows):
         chosen = [row for row in rows if row["metric"] == metric and row["label"] in labels]
@@ -163,7 +167,8 @@ def difference_forest(rows: Sequence[Row], width: float = DOUBLE_COLUMN_INCHES) 
         if lines:
             title = metric_title(metric, chosen[0]["unit"])
             arrow = ARROWS[METRICS.get(metric, ("", "higher"))[1]]
-            panels.append(Panel(title + arrow, f"difference of {title}", lines, zero=True))
+            of = f", {told[labels[0]]}" if len(labels) == 1 else ""
+            panels.append(Panel(title + arrow + of, f"difference of {title}", lines, zero=True))
     key: list[Any] = [_mark(True, "one model is better"), _mark(False, "no claim")]
     if any(row["seed_noise"] for row in rows):
         key.append(Patch(color=GRID, label="noise between seeds"))

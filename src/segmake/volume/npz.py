@@ -55,7 +55,9 @@ def npz_picture(path: Path) -> Array:
     check_source(file)
     images = npz_array(file, parts["array"])
     if index >= len(images):
-        raise InputError(f"{shown(file)}: {parts['array']} has {len(images)} images, so there is no {index}")
+        raise InputError(
+            f"{shown(file)}: {parts['array']} has {len(images)} images, so there is no {index}; lower it"
+        )
     picture: Array = images[index]
     return picture
 

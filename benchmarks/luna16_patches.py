@@ -1,10 +1,10 @@
 """Nodule or not, on LUNA16 crops: config/luna16_patches.yaml end to end, and other sizes of the same crops.
 
-    python benchmarks/luna16_patches.py --data DIR [--sizes 64 112 224] [--minutes 28] [--folds 3] [--cores 2]
+    python benchmarks/luna16_patches.py --data DIR [--sizes 64 96 112 224] [--minutes 28] [--folds 2] [--cores 2]
 
 DIR holds patches.tar.gz and its two lists. The train list is learned from in so many folds, --minutes in all
 (`fit` alone, not slicing); the folds together classify the val list, which decides nothing: no threshold, no
-temperature, no step to stop at. --size and --minutes take the place of the configuration's where given.
+temperature, no step to stop at. The sizes, folds and minutes take the place of the configuration's.
 Writes benchmarks/results/luna16_patches.{tsv,md}: scores on val with intervals, images/s of training.
 """
 
@@ -40,9 +40,9 @@ def main() -> None:
     """Unpack, run every size, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with patches.tar.gz and its lists")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[64])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[96])
     parser.add_argument("--minutes", type=float, default=28.0, help="training time of all folds together")
-    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--folds", type=int, default=2)
     parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
     root = unpack(options.data)

@@ -24,7 +24,7 @@ from segmake.configuration import (
     load_settings,
     train_settings,
 )
-from segmake.dataset.folds import BY_SITE, count_folds
+from segmake.dataset.folds import BY_SITE, count_folds, fold_sites
 from segmake.dataset.layouts import Dataset
 from segmake.dataset.load import load_dataset
 from segmake.dataset.privacy import check_place
@@ -181,6 +181,10 @@ class Experiment:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         lines = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    def sites(self) -> list[str]:
+        """The site of each fold, where folds are by site: the plan keeps their numbers, whatever fails."""
+        return fold_sites(self.dataset.cases) if self.settings.plan.folds == BY_SITE else []
 
     def trust(self, model: str) -> list[str]:
         """A network outside of MONAI may be imported where the configuration names it."""

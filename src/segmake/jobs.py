@@ -134,6 +134,8 @@ class PlanJob(PlanSettings):
     """Spline order for images."""
     pseudonymise: Path | None = None
     """Key file by which convert hid the names that `splits` holds."""
+    sites: list[str] = []
+    """Sites that the folds of leave-one-site-out were counted from: one without cases left keeps its fold."""
     seed: NonNegativeInt = 0
     """Seed of the fold assignment."""
 

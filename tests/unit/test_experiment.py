@@ -62,6 +62,8 @@ def test_without_known_cases_all_shards_are_asked(folder):
 
 def test_folds_are_counted_in_the_cases(folder):
     assert load(folder, plan={"folds": "leave-one-site-out"}).models["unet"].folds == [0, 1]
+    assert load(folder, plan={"folds": "leave-one-site-out"}).sites() == ["n", "s"]
+    assert load(folder).sites() == []
     with pytest.raises(ConfigError, match="trains folds"):
         load(folder, plan={"folds": "leave-one-site-out"}, train={"folds": [2]})
 

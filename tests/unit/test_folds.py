@@ -103,6 +103,12 @@ def test_one_fold_per_site_in_name_order() -> None:
     assert folds_by_site(cases[::-1], cases[::-1], sites[::-1]) == folds_by_site(cases, cases, sites)
 
 
+def test_a_site_that_lost_all_its_cases_keeps_its_fold() -> None:
+    planned = ["north", "south", "west"]
+    assert folds_by_site(["a", "d"], ["a", "d"], ["south", "west"], planned) == {"a": 1, "d": 2}
+    assert folds_by_site(["a", "d"], ["a", "d"], ["south", "west"]) == {"a": 0, "d": 1}
+
+
 @pytest.mark.parametrize(
     ("sites", "groups", "sentence"),
     [

@@ -135,6 +135,10 @@ def test_one_fold_per_site(tmp_path: Path) -> None:
     assert plan.reasons["folds"] == (
         "One fold per site, validated on its cases: fold 0 bonn (4), fold 1 rome (8)."
     )
+    run(job.model_copy(update={"sites": ["bonn", "kiel", "rome"]}))  # all cases of kiel failed
+    plan = Plan.load(job.output)
+    assert {case: ["bonn", "kiel", "rome"][fold] for case, fold in plan.folds.items()} == sites
+    assert "fold 1 kiel (0), fold 2 rome (8)" in plan.reasons["folds"]
 
 
 def test_own_folds(tmp_path: Path) -> None:

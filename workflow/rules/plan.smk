@@ -23,8 +23,9 @@ rule plan:
         meaning=MEANING + flags(SETTINGS.resample, leave_out=("locations",)),
         names=["--pseudonymise", str(CONVERT.pseudonymise)] if CONVERT.pseudonymise and PLAN.splits else [],
         settings=flags(PLAN) + SEED,
+        sites=["--sites", json.dumps(EXPERIMENT.sites())] if EXPERIMENT.sites() else [],
         # no input: Snakemake would keep a list of the folder that it lies in, where names may stand
         digest=hash_path(PLAN.splits)[:16] if PLAN.splits else "",
     shell:
         "segmake --log {log:q} plan --tables {input.tables:q} --output {output.plan:q} "
-        "{params.meaning:q} {params.names:q} {params.settings:q}"
+        "{params.meaning:q} {params.names:q} {params.sites:q} {params.settings:q}"

@@ -30,9 +30,19 @@ def count_folds(plan: PlanSettings, cases: Sequence[Case]) -> int:
         return len(read_splits(plan.splits))
     if plan.folds != BY_SITE:
         return plan.folds
+    return len(fold_sites(cases))
+
+
+def fold_sites(cases: Sequence[Case]) -> list[str]:
+    """The site that each fold of `leave-one-site-out` is about, by the sheet.
+
+    Raises:
+        InputError: a case has no site, there is only one site, or a group (patient) has cases of several.
+    """
     known = [case for case in cases if case.split == "train" and case.label and not case.problem]
     columns = ([getattr(case, name) for case in known] for name in ("name", "group", "site"))
-    return len(set(folds_by_site(*columns).values()))
+    folds_by_site(*columns)
+    return sorted({case.site for case in known})
 
 
 def assign_folds(
@@ -70,8 +80,12 @@ def assign_folds(
     return dict(sorted(result.items()))
 
 
-def folds_by_site(cases: Sequence[str], groups: Sequence[str], sites: Sequence[str]) -> dict[str, int]:
+def folds_by_site(
+    cases: Sequence[str], groups: Sequence[str], sites: Sequence[str], planned: Sequence[str] = ()
+) -> dict[str, int]:
     """Case -> the rank of its site's name: each fold validates on one site and learns from the others.
+
+    planned: the sites that folds were counted from; one that has lost all its cases keeps its fold.
 
     Raises:
         InputError: a case has no site, there is only one site, or a group (patient) has cases of several.
@@ -95,7 +109,8 @@ def folds_by_site(cases: Sequence[str], groups: Sequence[str], sites: Sequence[s
             f"with plan.folds {BY_SITE} a group (patient) must have one site, but {tell(across)} have "
             "several; correct the column site or group"
         )
-    return {case: names.index(site) for case, site in sorted(zip(cases, sites, strict=True))}
+    rank = {site: fold for fold, site in enumerate(sorted({*names, *planned}))}
+    return {case: rank[site] for case, site in sorted(zip(cases, sites, strict=True))}
 
 
 def _main(strata: Counter[str]) -> str:

@@ -69,8 +69,9 @@ def _folds(job: PlanJob, rows: list[Row], fingerprints: list[Fingerprint]) -> tu
         return folds, f"{len(cases)} cases in {len(splits)} folds as {job.splits.name} has them."
     if job.folds == BY_SITE:
         sites = [row.get("site", "") for row in rows]
-        folds = folds_by_site(cases, groups, sites)
-        named = [f"fold {fold} {site} ({sites.count(site)})" for fold, site in enumerate(sorted(set(sites)))]
+        folds = folds_by_site(cases, groups, sites, job.sites)
+        order = sorted({*sites, *job.sites})
+        named = [f"fold {fold} {site} ({sites.count(site)})" for fold, site in enumerate(order)]
         return folds, f"One fold per site, validated on its cases: {', '.join(named)}."
     folds = assign_folds(cases, groups, _strata(rows, fingerprints), job.folds, job.seed)
     return folds, (

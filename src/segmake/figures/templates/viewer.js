@@ -94,7 +94,9 @@ function middle(volume) {
     for (let j = 0; j < ny; j++)
       for (let i = 0; i < nx; i++, n++)
         if (volume.img[n]) { sums[k][0]++; sums[k][1] += i; sums[k][2] += j; }
-  const k = sums.reduce((best, sum, each) => (sum[0] > sums[best][0] ? each : best), 0);
+  const most = Math.max(...sums.map(([count]) => count));
+  const largest = sums.flatMap(([count], each) => (count === most ? [each] : []));
+  const k = largest[largest.length >> 1];
   const [count, x, y] = sums[k];
   if (!count) return null;
   const voxel = [x / count, y / count, k, 1];

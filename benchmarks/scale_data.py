@@ -54,7 +54,7 @@ def write_touched(command: list[str], results: Path) -> None:
         if "\t" in line:
             path = results / line.split("\t")[0]
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            path.mkdir(exist_ok=True) if not path.suffix else path.touch()
     subprocess.run([*command, "--touch", "--forceall", "--quiet", "all"], capture_output=True, check=True)
 
 

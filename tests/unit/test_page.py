@@ -3,7 +3,18 @@ from html.parser import HTMLParser
 
 import pytest
 
-from segmake.figures.page import Facts, Note, Picture, Section, Table, inline_svg, render
+from segmake.figures.page import (
+    LARGEST_SVG,
+    Facts,
+    Link,
+    Note,
+    Picture,
+    Section,
+    Table,
+    Thumbnail,
+    inline_svg,
+    render,
+)
 
 EVIL = "<script>alert('x')</script>\"&"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -136,3 +147,60 @@ def test_only_the_drawing_of_a_stand_alone_file_is_kept():
 
 def test_a_page_without_chapters_is_still_a_page():
     assert Tags(render("t", "", [])).all("h1")
+
+
+def test_a_link_in_a_table_is_escaped_and_may_say_more_than_its_text():
+    rows = [[Link(EVIL, 'cases/1.html"><script>'), Link("View", "viewer.html#case=a", EVIL)]]
+    page = render("t", "", [Section("one", "One", [Table("T", ["Case", "Look"], rows)])])
+    first, second = [a for a in Tags(page).all("a") if not a["href"].startswith("#")]
+    assert first == {"href": 'cases/1.html"><script>'}
+    assert second == {"href": "viewer.html#case=a", "aria-label": EVIL}
+    assert page.count("<script") == 1
+    assert '<th scope="row" class="long"><a href=' in page
+
+
+def test_a_picture_has_a_title_and_leads_to_its_files():
+    links = [Link("SVG", "../figures/x.svg", "X as SVG"), Link("PDF", "../figures/x.pdf")]
+    picture = Picture("x", "alt", "caption", SVG, b"", links=links, title="Loss")
+    page = render("t", "", [Section("one", "One", [picture])])
+    assert "<b>Loss.</b> caption" in page
+    found = [a for a in Tags(page).all("a") if "figures" in a["href"]]
+    assert found == [{"href": "../figures/x.svg", "aria-label": "X as SVG"}, {"href": "../figures/x.pdf"}]
+
+
+@pytest.mark.parametrize(
+    ("svg", "png", "photo", "image"),
+    [
+        (SVG, b"\x89PNG", False, False),
+        (SVG, b"\x89PNG", True, True),
+        (b"x" * (LARGEST_SVG + 1), b"\x89PNG", False, True),
+        (b"x" * (LARGEST_SVG + 1), b"", False, False),
+        (b"", b"\x89PNG", False, True),
+        (SVG, b"", True, False),
+    ],
+)
+def test_photos_and_very_large_drawings_are_shown_as_images_where_there_is_one(svg, png, photo, image):
+    assert Picture("x", "", "", svg, png, photo).as_image == image
+
+
+def test_a_jpeg_says_that_it_is_one():
+    assert Picture("x", "", "", b"", b"\xff\xd8x").data_uri.startswith("data:image/jpeg;base64,")
+
+
+def test_small_pictures_may_lie_beside_the_page_and_nothing_else():
+    page = render("t", "", [Section("one", "One", [Thumbnail("../quality/a.jpg", EVIL)])])
+    (image,) = Tags(page).all("img")
+    assert (image["src"], image["alt"]) == ("../quality/a.jpg", EVIL)
+    policy = next(a for a in Tags(page).all("meta") if a.get("http-equiv"))["content"]
+    assert "img-src 'self' file: data:;" in policy
+    assert "base-uri 'none'; form-action 'none'" in policy
+
+
+def test_a_page_leads_back_to_the_one_it_belongs_to():
+    assert {"href": "../index.html"} in Tags(render("t", "", [], back="../index.html")).all("a")
+    assert "Back to the report" not in render("t", "", [])
+
+
+def test_names_of_figures_that_are_no_identifiers_make_some():
+    text = inline_svg(SVG, 'a "b', "x")
+    assert 'id="a--b-m1"' in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 
 from segmake.tables import read_table
@@ -13,14 +14,18 @@ LIMIT_MB = 500_000
 
 def largest_megavoxels(table: str | Path) -> float:
     """Voxels of the largest case in a shard's table, in millions; 0 while the table is not there."""
-    if not Path(table).exists():
-        return 0.0
-    return max((_megavoxels(row.get("shape", "")) for row in read_table(Path(table))), default=0.0)
+    path = Path(table)
+    return _largest(path, path.stat().st_mtime_ns) if path.exists() else 0.0
 
 
 def megabytes(base: float, per_megavoxel: float, megavoxels: float, workers: int, attempt: int) -> int:
     """What a job of so many workers needs, each with a case of this size at hand; more at each attempt."""
     return min(LIMIT_MB, math.ceil(base + per_megavoxel * megavoxels * workers) * attempt)
+
+
+@cache
+def _largest(table: Path, changed: int) -> float:  # noqa: ARG001  a changed table is read again
+    return max((_megavoxels(row.get("shape", "")) for row in read_table(table)), default=0.0)
 
 
 def _megavoxels(shape: str) -> float:

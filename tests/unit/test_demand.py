@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ def table(tmp_path: Path) -> Path:
 def test_the_largest_case_of_a_shard_counts(table: Path) -> None:
     assert largest_megavoxels(table) == pytest.approx(78.6432)
     assert largest_megavoxels(str(table)) == largest_megavoxels(table)
+
+
+def test_a_table_that_changed_is_read_again(table: Path) -> None:
+    before = largest_megavoxels(table)
+    write_table(table, [{"case": "a", "shape": "100x100x100"}])
+    os.utime(table, ns=(1, 1))
+    assert (before > 1, largest_megavoxels(table)) == (True, 1)
 
 
 def test_a_table_that_is_not_there_yet_tells_nothing(tmp_path: Path) -> None:

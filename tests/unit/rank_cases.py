@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from disc_cases import fit_task
 from learning_cases import ball
 from loop_cases import digest, task
 from plan_cases import small_plan
@@ -24,6 +25,7 @@ from segmake.learning.distributed import joined
 from segmake.learning.interruption import Stopped
 from segmake.learning.loop import train
 
+STRONG_VIEWS = {"preset": "strong", "noise": 1.0, "quarter": 0.5}
 STRONG = {"preset": "strong", "noise": 1.0, "elastic": 0.5, "bias": 0.5}
 
 
@@ -40,8 +42,17 @@ CASES = {
 }
 
 
+VIT = {"hidden_size": 12, "mlp_dim": 8, "num_layers": 1, "num_heads": 2}
+CLASSIFIER = {"network": "vit", "options": VIT, "augment": STRONG_VIEWS, "balance": "weights", "batch": 5}
+"""A classifier that does not normalise over the batch, which processes without GPUs cannot share."""
+ALL = (*CASES, "classifier")
+
+
 def make(name, ranks=None, steps=5):
-    """Task of a case; each of its steps makes a row of the history, with a validation Dice."""
+    """Task of a case; each of its steps makes a row of the history, with a look at validation."""
+    if name == "classifier":
+        made = fit_task(steps=steps, **CLASSIFIER)
+        return replace(made, ranks=ranks) if ranks else made
     plan, settings = CASES[name]
     looked_at = [ball(9), ball(10), ball(11)]
     made = task(plan=small(**plan), training=patients(name), validation=looked_at, steps=steps, **settings)
@@ -66,7 +77,7 @@ def every_step(monkeypatch=None):
 def course(run):
     return {
         "losses": [row["loss"] for row in run.history.rows],
-        "dice": run.history.last("val_dice"),
+        "figure": run.history.last(run.history.figure),
         "weights": [p.detach().double().flatten().tolist() for p in run.averaged.parameters()],
         "digest": digest(run),
         "processes": run.processes,
@@ -98,7 +109,7 @@ def main(folder):
     torch.set_num_threads(1)
     every_step()
     with joined() as ranks:
-        found = {name: course(train(make(name, ranks), folder / f"{name}.pt")) for name in CASES}
+        found = {name: course(train(make(name, ranks), folder / f"{name}.pt")) for name in ALL}
         found["again"] = course(train(make("uneven", ranks), folder / "again.pt"))
         found["stopped"] = stopped(folder, ranks)
         (folder / f"{ranks.rank}.json").write_text(json.dumps(found))

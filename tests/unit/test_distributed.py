@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from rank_cases import CASES, course, every_step, make
+from rank_cases import ALL, course, every_step, make
 from torch import nn
 from torch.distributed import TCPStore
 
@@ -49,13 +49,13 @@ def two(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ALL)
 def test_the_same_batch_gives_the_same_losses_and_weights_as_one_process(tmp_path, monkeypatch, two, name):
     every_step(monkeypatch)
     alone, shared = course(train(make(name), tmp_path / "state.pt")), two[0][0][name]
     assert len(alone["losses"]) == 5
     assert shared["losses"] == pytest.approx(alone["losses"], abs=1e-4)
-    assert shared["dice"] == pytest.approx(alone["dice"], abs=1e-3)
+    assert shared["figure"] == pytest.approx(alone["figure"], abs=1e-3)
     for mine, theirs in zip(alone["weights"], shared["weights"], strict=True):
         np.testing.assert_allclose(theirs, mine, rtol=0, atol=1e-3)
 

@@ -55,7 +55,7 @@ def test_what_is_damaged_is_named(results, damage, named):
     damage(folder)
     with pytest.raises(DamagedFiles) as caught:
         run(VerifyJob(folder=results))
-    assert str(caught.value).startswith(f"1 files are missing or changed: {folder}/{named}. Restore")
+    assert str(caught.value).startswith(f"1 file is missing or changed: {folder}/{named}. Restore")
 
 
 def test_the_command_line_names_all_and_exits_with_2(results, capsys):
@@ -67,7 +67,7 @@ def test_the_command_line_names_all_and_exits_with_2(results, capsys):
     assert f"{results}/predict/unet/c.txt (predict of case c)" in shown
     assert "Traceback" not in shown
     assert main(["verify", str(results / "predict")]) == 2
-    assert "1 files are missing" in capsys.readouterr().err
+    assert "1 file is missing" in capsys.readouterr().err
 
 
 def test_many_are_counted_in_the_sentence_and_all_logged(tmp_path, caplog):

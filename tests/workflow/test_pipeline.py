@@ -15,7 +15,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 from experiment import Experiment, content, new_experiment
+from rocrate.rocrate import ROCrate
 
+from segmake.audit.integrity import find_damage, read_recorded
+from segmake.audit.manifests import is_hidden
+from segmake.cli import main
 from segmake.tables import read_table
 
 pytestmark = pytest.mark.workflow
@@ -28,6 +32,8 @@ FINAL = (
     "evaluate/*/metrics.tsv",
     "evaluate/*/summary.tsv",
 )
+TOLD = ("examples", "figures", "describe", "report", "crate")
+"""What follows from scores."""
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +57,9 @@ def final_files(experiment: Experiment) -> dict[str, bytes]:
 def test_everything_that_was_promised_is_there(finished: Experiment) -> None:
     for name in ("report/index.html", "train/unet/fold-0/history.csv", "train/unet/fold-0/model.pt"):
         assert (finished.results / name).stat().st_size > 0
-    assert list(finished.results.glob("report/figures/*.svg"))
-    assert list(finished.results.glob("report/figures/*.png"))
+    assert list(finished.results.glob("figures/*.svg"))
+    assert list(finished.results.glob("figures/*.png"))
+    assert list(finished.results.glob("examples/unet/*.npz"))
     for stage in ("convert/shard-00", "plan/plan", "train/unet/fold-0/model", "evaluate/unet/summary"):
         assert (finished.results / f"{stage}.manifest.json").exists(), stage
 
@@ -91,6 +98,23 @@ def test_prediction_without_snakemake_is_the_same_label_map(finished: Experiment
     np.testing.assert_array_equal(nib.load(tmp_path / "seg.nii.gz").dataobj, expected.dataobj)
 
 
+def test_a_run_accounts_for_every_file_and_tells_it_to_others(finished: Experiment) -> None:
+    folder = finished.results
+    recorded = {check.path for check in read_recorded(folder).checks}
+    apart = {"logs", "benchmarks", "state"}
+    found = (path for path in folder.glob("*/**/*") if path.is_file() and not is_hidden(path, folder))
+    files = {path for path in found if not apart & {*path.relative_to(folder).parts}}
+    unknown = {path for path in files - recorded if '"seal"' not in path.read_text(errors="replace")}
+    assert unknown == set()
+    assert find_damage([*read_recorded(folder).checks], threads=2) == []
+    crate = ROCrate(folder)
+    assert crate.mainEntity.id == "crate/Snakefile"
+    made = {entity["name"].partition(":")[0] for entity in crate.get_by_type("CreateAction")}
+    assert {"convert", "train", "predict", "summarize", "figures", "describe", "report"} <= made
+    told = main(["diff", str(folder), str(folder)]), main(["explain", str(folder / "report/index.html")])
+    assert told == (0, 0)
+
+
 def test_second_run_does_nothing(finished: Experiment) -> None:
     assert finished.planned() == {}
     assert "Nothing to be done" in finished.run().stderr
@@ -99,11 +123,13 @@ def test_second_run_does_nothing(finished: Experiment) -> None:
 @pytest.mark.parametrize(
     ("section", "change", "rules"),
     [
-        ("train", {"lr": 1e-4}, {"train", "predict", "evaluate", "summarize", "report"}),
-        ("predict", {"overlap": 0.25}, {"predict", "evaluate", "summarize", "report"}),
-        ("evaluate", {"nsd_tolerance_mm": 3.0}, {"evaluate", "summarize", "report"}),
-        ("evaluate", {"resamples": 500}, {"summarize", "report"}),
-        ("report", {"title": "another"}, {"report"}),
+        ("train", {"lr": 1e-4}, {"train", "predict", "evaluate", "summarize", *TOLD}),
+        ("predict", {"overlap": 0.25}, {"predict", "evaluate", "summarize", *TOLD}),
+        ("evaluate", {"nsd_tolerance_mm": 3.0}, {"evaluate", "summarize", *TOLD}),
+        ("evaluate", {"resamples": 500}, {"summarize", *TOLD}),
+        ("examples", {"worst": 2}, {"examples", "figures", "report", "crate"}),
+        ("figures", {"column": "single"}, {"figures", "report", "crate"}),
+        ("report", {"title": "another"}, {"report", "crate"}),
     ],
 )
 def test_one_edited_key_reruns_exactly_what_follows(
@@ -153,3 +179,14 @@ def test_snakemake_report_holds_the_scores_and_the_page(copied: Experiment, tmp_
         [sys.executable, "-m", "zipfile", "-l", str(archive)], capture_output=True, text=True, check=True
     )
     assert re.search(r"report\.html", listed.stdout)
+    assert len(re.findall(r"\.svg", listed.stdout)) >= len(list(copied.results.glob("figures/*.svg")))
+
+
+def test_deleted_figures_come_back_to_the_byte(copied: Experiment) -> None:
+    before = content(copied.results, "figures/*.*g")
+    assert len(before) > 10
+    for name in list(before)[1:]:
+        (copied.results / name).unlink()
+    assert copied.planned("figures") == {"figures": 1}
+    copied.run("figures")
+    assert content(copied.results, "figures/*.*g") == before

@@ -79,8 +79,9 @@ def _redraw(folder: Path) -> None:
     if different:
         more = f"; and {len(different) - NAMED} more" if len(different) > NAMED else ""
         raise DifferentFigures(
-            f"{len(different)} figures are not what their tables give: {'; '.join(different[:NAMED])}{more}. "
-            "Draw them again with `snakemake figures`, if the tables are right (`segmake verify` says so)"
+            f"{len(different)} files of figures are not what their tables give: "
+            f"{'; '.join(different[:NAMED])}{more}. Draw them again with `snakemake figures`, if the tables "
+            "are right (`segmake verify` says so)"
         )
     log.info("all figures were drawn again to the same bytes")
 
@@ -101,8 +102,9 @@ def _check_files(folder: Path, threads: int) -> None:
     if damaged:
         more = f"; and {len(lines) - NAMED} more" if len(lines) > NAMED else ""
         figures = f" Figures that depend on them: {', '.join(drawn)}." if drawn else ""
+        count = f"{len(lines)} files are" if len(lines) > 1 else "1 file is"
         raise DamagedFiles(
-            f"{len(lines)} files are missing or changed: {'; '.join(lines[:NAMED])}{more}.{figures} "
+            f"{count} missing or changed: {'; '.join(lines[:NAMED])}{more}.{figures} "
             "Restore them with `snakemake -R <stage>`: only these cases are done again"
         )
     log.info("%d files of %d cases, all intact", len(recorded.checks), recorded.records)

@@ -63,9 +63,9 @@ def patches(row: Row, settings: dict[str, Any], random: np.random.Generator) -> 
             centre = np.array(part.centroid_mm)
             centre[:2] += random.uniform(-OFF, OFF, 2) * extent
             mask = patch_at(Volume((label.data > 0).astype(np.float32), label.affine), centre, extent, plain)
-            middle = mask[len(mask) // 2 if settings["planes"] == "neighbours" else 0] > 127
-            if middle.any():
-                yield patch_at(volume, centre, extent, sight), box(middle)
+            shown = (mask > 127).any(axis=0)  # in whichever plane
+            if shown.any():
+                yield patch_at(volume, centre, extent, sight), box(shown)
                 break
 
 

@@ -87,7 +87,9 @@ def planned(folder: Path, cases: int, repeats: int) -> Iterable[dict[str, str]]:
     write_touched(base, folder / "results")
     yield cheapest("nothing to do", repeats, base)
     yield cheapest(
-        "what each cluster job parses", repeats, [*base, "-n", "--quiet", "rules", "convert/shard-00.tsv"]
+        "what each cluster job parses",
+        repeats,
+        [*base, "-n", "--quiet", "rules", "--", "convert/shard-00.tsv"],
     )
     changed = [*base, "-n", "--quiet", "rules", "--config", "evaluate={nsd_tolerance_mm: 2.0}"]
     yield cheapest("one changed setting, planned", repeats, changed) | {"jobs": jobs_in(run(changed).printed)}

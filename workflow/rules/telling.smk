@@ -1,5 +1,7 @@
 """What a run tells people: its jobs when it starts, results or failures when it ends. No rules."""
 
+from contextlib import suppress
+
 
 def note_run():
     """Note the jobs of this run for `segmake status`; failures of an earlier one are forgotten."""
@@ -9,8 +11,9 @@ def note_run():
     order = {name: place for place, name in enumerate(rule.name for rule in workflow.rules)}
     jobs = [job for job in workflow.dag.jobs if job.rule.shellcmd]
     entries = [entry_of(job) for job in sorted(jobs, key=lambda job: order[job.rule.name])]
-    write_roster(Path(), entries, workflow.cores, workflow.nodes)
-    write_failures(Path(), [])
+    with suppress(OSError):  # where no note can be written, the jobs will say so
+        write_failures(Path(), [])
+        write_roster(Path(), entries, workflow.cores, workflow.nodes)
 
 
 def entry_of(job):
@@ -49,12 +52,14 @@ def tell_results():
 
 def tell_failures():
     """Print the jobs that failed with the ends of their logs, and leave them in a table."""
-    from segmake.operations.failures import find_failures, format_failures, write_failures
-    from segmake.operations.roster import read_roster
+    from segmake.operations.failures import FAILURES, find_failures, format_failures, write_failures
+    from segmake.operations.roster import ROSTER, read_roster
 
-    failures = find_failures(read_roster(Path()), alive=True)
+    failures = find_failures(read_roster(Path()), alive=True) if ROSTER.exists() else []
     if failures:
-        table = write_failures(Path(), failures).resolve()
+        with suppress(OSError):
+            write_failures(Path(), failures)
+        table = FAILURES.resolve()
         jobs = "1 job" if len(failures) == 1 else f"{len(failures)} jobs"
         told = f"{jobs} failed ({table}):\n{format_failures(failures)}"
         print(

@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 from segmake.configuration import flags, replicates
+from segmake.demand import largest_megavoxels, megabytes
 from segmake.errors import SegmakeError
 from segmake.experiment import Experiment, check_writable
 from segmake.tables import hash_path
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
-MOVED = workflow.modifier.modify_path("report") != "report"
+MOVED = workflow.modifier.path_modifier.replace_prefix("report") != "report"
 
 # A relative path counts from where snakemake was started, else from an overlay's folder, else from here.
 FOLDERS = [
@@ -111,10 +112,11 @@ def per_shard(pattern, shards=SHARDS):
     return [pattern.replace("{shard}", shard) for shard in shards]
 
 
-def mem_mb(base):
-    """Memory that grows with every attempt."""
+def mem_mb(base, per_megavoxel=0):
+    """Memory that grows with every attempt, and with the largest case where the table of convert is at hand."""
 
-    def megabytes(wildcards, attempt):
-        return base * attempt
+    def asked(wildcards, input, threads, attempt):
+        size = largest_megavoxels(input.table) if per_megavoxel else 0
+        return megabytes(base, per_megavoxel, size, threads, attempt)
 
-    return megabytes
+    return asked

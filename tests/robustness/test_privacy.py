@@ -121,7 +121,12 @@ def run_stages(root: Path, rows: list[Row], *options: str) -> Path:
         scores / "shard-00.tsv",
     ]
     files += ["--metrics", scores / "metrics.tsv", "--summary", scores / "summary.tsv"]
-    run("--log", log / "report.log", "report", *files, "--output", out / "report/index.html", "--dpi", 40)
+    shown = ["--plan", plan, "--cases", table, "--predictions", predicted, "--metrics", scores / "metrics.tsv"]
+    shown += ["--worst", 1, "--median", 0, "--best", 0]
+    run("--log", log / "examples.log", "examples", *shown, "--output", out / "examples/unet/examples.tsv")
+    run("--log", log / "figures.log", "figures", "--folder", out, "--dpi", 40)
+    files += ["--figures", out / "figures/figures.tsv"]
+    run("--log", log / "report.log", "report", *files, "--output", out / "report/index.html")
     return out
 
 

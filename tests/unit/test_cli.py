@@ -84,12 +84,12 @@ def test_a_job_that_is_done_is_0(stage: list[BaseModel], capsys: pytest.CaptureF
 
 
 def test_a_manifest_is_left_beside_the_output(stage: list[BaseModel], tmp_path: Path) -> None:
-    (tmp_path / "figures.tsv").touch()
-    words = ["--metrics", "m", "--summary", "s", "--dpi", "99"]
-    assert main(["figures", *words, "--output", str(tmp_path / "figures.tsv")]) == 0
-    manifest = json.loads((tmp_path / "figures.manifest.json").read_text(encoding="utf-8"))
-    assert manifest["stage"] == "figures"
-    assert manifest["settings"]["dpi"] == 99
+    (tmp_path / "index.html").touch()
+    words = ["--plan", "p", "--cases", "c", "--metrics", "m", "--summary", "s", "--title", "Ours"]
+    assert main(["report", *words, "--output", str(tmp_path / "index.html")]) == 0
+    manifest = json.loads((tmp_path / "index.manifest.json").read_text(encoding="utf-8"))
+    assert manifest["stage"] == "report"
+    assert manifest["settings"]["title"] == "Ours"
 
 
 @pytest.mark.parametrize(

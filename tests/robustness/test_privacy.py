@@ -121,8 +121,8 @@ def run_stages(root: Path, rows: list[Row], *options: str) -> Path:
         scores / "shard-00.tsv",
     ]
     files += ["--metrics", scores / "metrics.tsv", "--summary", scores / "summary.tsv"]
-    shown = ["--plan", plan, "--cases", table, "--predictions", predicted, "--metrics", scores / "metrics.tsv"]
-    shown += ["--worst", 1, "--median", 0, "--best", 0]
+    shown = ["--plan", plan, "--cases", table, "--predictions", predicted]
+    shown += ["--metrics", scores / "metrics.tsv", "--worst", 1, "--median", 0, "--best", 0]
     run("--log", log / "examples.log", "examples", *shown, "--output", out / "examples/unet/examples.tsv")
     run("--log", log / "figures.log", "figures", "--folder", out, "--dpi", 40)
     files += ["--figures", out / "figures/figures.tsv"]

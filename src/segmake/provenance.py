@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from glob import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,12 @@ MADE: Mapping[str, tuple[str, ...]] = {
     "froc": ("curve",),
     "divide": ("guards",),
     "train": ("history.csv",),
+    "predict": (
+        "{stem}_probabilities.nii.gz",
+        "{stem}_lesions.tsv",
+        "{stem}_entropy.nii.gz",
+        "{stem}_disagreement.nii.gz",
+    ),
     "fit": ("history.csv",),
     "examples": ("*",),
     "figures": ("*",),
@@ -54,8 +61,8 @@ MADE: Mapping[str, tuple[str, ...]] = {
     "crate": ("crate/**/*",),
     "report": ("**/*",),
 }
-"""Stage -> what it makes beside `output`: other fields of its job, or patterns of file names beside it.
-A stage may also return further files, as `outputs`."""
+"""Stage -> what it makes beside `output`: other fields of its job, or patterns of file names beside it, where
+`stem` is the beginning of the output's name. A stage may also return further files, as `outputs`."""
 END = ".manifest.json"
 Manifest = dict[str, Any]
 
@@ -175,7 +182,8 @@ def _beside(stage: str, job: BaseModel, output: Path) -> list[Path]:
     found: set[Path] = set()
     for name in MADE.get(stage, ()):
         value = getattr(job, name, None)
-        found |= {value} if isinstance(value, Path) else set(output.parent.glob(name))
+        pattern = name.format(stem=escape(output.name.partition(".")[0]))
+        found |= {value} if isinstance(value, Path) else set(output.parent.glob(pattern))
     return [
         path
         for path in found - {output}

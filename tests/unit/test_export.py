@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from monai import bundle as monai_bundle
 from plan_cases import small_plan
 from scipy.ndimage import gaussian_filter
@@ -119,6 +120,13 @@ def test_the_bundle_tells_of_the_training_and_names_no_case(made: Path, models: 
     for path in made.rglob("*"):
         assert path.is_dir() or b"Jane" not in path.read_bytes()
     assert "- 300: rim" in (made / "docs" / "README.md").read_text()
+
+
+def test_the_bundle_has_a_card_that_hugging_face_reads(made: Path) -> None:
+    card = ModelCard((made / "README.md").read_text(encoding="utf-8"))
+    assert (card.data.pipeline_tag, card.data.license) == ("image-segmentation", "unknown")
+    assert card.data.tags[-1] == "mr"
+    assert card.text.strip() == (made / "docs/README.md").read_text(encoding="utf-8").strip()
 
 
 def test_a_bundle_brings_its_post_processing(models: list[Path], tmp_path: Path) -> None:

@@ -102,6 +102,22 @@ def test_files_by_pattern_and_files_that_a_stage_names_are_hashed_too(job, tmp_p
     assert set(found) == {"deep/figure.svg", "history.csv", "notes.txt", "one.tsv", "two.tsv"}
 
 
+def test_maps_beside_a_predicted_scan_are_its_own(tmp_path):
+    for name in (
+        "a[1].nii.gz",
+        "a[1]_entropy.nii.gz",
+        "a[1]_lesions.tsv",
+        "b_entropy.nii.gz",
+        "m.pt",
+        "s.nii.gz",
+    ):
+        (tmp_path / name).write_text(name)
+    paths = {"model": [tmp_path / "m.pt"], "image": [tmp_path / "s.nii.gz"]}
+    write_manifest("predict", PredictJob(**paths, output=tmp_path / "a[1].nii.gz"), 0)
+    found = read_manifest(tmp_path / "a[1].nii.manifest.json")["outputs"]
+    assert set(found) == {"a[1]_entropy.nii.gz", "a[1]_lesions.tsv"}
+
+
 def test_paths_outside_of_the_results_are_hidden_with_names(tmp_path, monkeypatch):
     sheet, key, root = tmp_path / "DOE_JOHN.tsv", tmp_path / "secret.key", tmp_path / "DOE"
     for path in (sheet, key, tmp_path / "shard-00.tsv"):

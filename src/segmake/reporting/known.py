@@ -115,11 +115,12 @@ def read_known(folder: Path, results: Sequence[Path] = ()) -> Known:
         InputError: nothing is recorded there.
     """
     if results:
-        found = {made.path: made for path in results if (made := find_maker(path)) is not None}
-        made = [found[path] for path in sorted(found)]
+        makers = [find_maker(path) for path in results]
+        found = {made.path: made for made in makers if made is not None}
+        jobs = [found[path] for path in sorted(found)]
     else:
-        made = list(read_made(folder))
-    told = [job for job in made if job.stage not in TELLING]
+        jobs = list(read_made(folder))
+    told = [job for job in jobs if job.stage not in TELLING]
     if not told:
         raise InputError(f"{folder} holds no manifest of segmake; give the workdir of a configuration")
     return Known(told)

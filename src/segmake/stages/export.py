@@ -16,6 +16,7 @@ from segmake.inference.portable import ClassScores, check_onnx, export_program, 
 from segmake.jobs import ExportJob
 from segmake.learning.checkpoint import TrainedModel, load_model
 from segmake.postprocessing import read_recipe
+from segmake.reporting.card import front_matter
 from segmake.settings import PredictSettings
 from segmake.tables import hash_path, write_text
 
@@ -56,7 +57,10 @@ def _write(folder: Path, job: ExportJob, models: list[TrainedModel]) -> None:
         write_text(
             folder / RECIPE, read_recipe(job.recipe).model_copy(update={"folds": {}}).model_dump_json()
         )
-    write_text(folder / "docs" / "README.md", readme(models))
+    told = readme(models)
+    head = front_matter("segmake", "train", "", list(dict.fromkeys(plan.channels.values())), [])
+    write_text(folder / "docs" / "README.md", told)
+    write_text(folder / "README.md", f"{head}\n{told}")  # where Hugging Face looks for a model card
     (folder / MODEL).parent.mkdir()
     program = export_program(ClassScores(models), torch.zeros(2, len(plan.channels), *plan.patch))
     torch.export.save(program, folder / MODEL)

@@ -50,6 +50,14 @@ def test_making_small_averages_and_does_not_alias() -> None:
     assert np.abs(frame_whole(picture, (1, 1), 20) - pillow).max() < 0.01
 
 
+def test_a_large_picture_is_read_off_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = RNG.random((300, 250)).astype(np.float32) * 255
+    few = [frame(picture, (1, 1), middle, 290, 30) for middle in ((150, 120), (40, 240), (900, 10))]
+    monkeypatch.setattr("segmake.prepare.framing.SPARSE", 1000)
+    all_ = [frame(picture, (1, 1), middle, 290, 30) for middle in ((150, 120), (40, 240), (900, 10))]
+    assert np.allclose(few, all_, atol=1e-3)
+
+
 def test_a_whole_picture_is_not_stretched() -> None:
     wide = frame_whole(np.full((20, 40), 200, np.float32), (1, 1), 40)
     assert (wide[10:30] > 199).all()

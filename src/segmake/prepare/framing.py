@@ -19,6 +19,8 @@ PERCENTILES = (0.5, 99.5)
 SAMPLES = 1 << 20
 """Values that percentiles are taken of, at most."""
 WHITE = 255.0
+SPARSE = 2
+"""Pixels for each one that is wanted from which on most weights are zero."""
 
 
 def find_window(values: Array, modality: str) -> tuple[float, float]:
@@ -45,9 +47,14 @@ def find_window(values: Array, modality: str) -> tuple[float, float]:
 def to_grey(values: Array, window: tuple[float, float]) -> Array:
     """Values as float32 between 0 (black) and 255 (white); what is not finite is black."""
     low, high = window
-    scale = WHITE / (high - low) if high > low else 0.0
-    grey = (values.astype(np.float32) - np.float32(low)) * np.float32(scale)
-    return np.asarray(np.clip(np.nan_to_num(grey, nan=0.0, posinf=WHITE, neginf=0.0), 0, WHITE))
+    grey = values.astype(np.float32)
+    if values.dtype == np.uint8 and (low, high) == (0, WHITE):
+        return grey
+    grey -= np.float32(low)
+    grey *= np.float32(WHITE / (high - low) if high > low else 0.0)
+    if values.dtype.kind == "f":
+        np.nan_to_num(grey, copy=False, nan=0.0, posinf=WHITE, neginf=0.0)
+    return np.asarray(np.clip(grey, 0, WHITE, out=grey))
 
 
 def axis_weights(count: int, at: Array, step: float) -> Array:
@@ -80,7 +87,9 @@ def frame(
         for count, point, width in zip(picture.shape, middle, pixel_mm, strict=True)
     )
     inner = picture[rows[1], columns[1]].astype(np.float32, copy=False)
-    return np.asarray(rows[0] @ inner @ columns[0].T)
+    if inner.strides[0] < inner.strides[1]:  # columns lie together in memory: they are read first
+        return np.asarray((_read_off(columns[0], inner.T) @ rows[0].T).T)
+    return np.asarray(_read_off(rows[0], inner) @ columns[0].T)
 
 
 def frame_whole(picture: Array, pixel_mm: Sequence[float], size: int) -> Array:
@@ -93,6 +102,17 @@ def frame_whole(picture: Array, pixel_mm: Sequence[float], size: int) -> Array:
 def to_bytes(grey: Array) -> Array:
     """Grey values rounded to uint8."""
     return np.asarray(np.clip(np.rint(grey), 0, WHITE).astype(np.uint8))
+
+
+def _read_off(weights: Array, picture: Array) -> Array:
+    """The product weights @ picture; of a large picture each row is made of the few rows that count."""
+    wanted, count = weights.shape
+    if count < SPARSE * wanted:
+        return np.asarray(weights @ picture)
+    counts = weights > 0
+    first, last = counts.argmax(axis=1), count - counts[:, ::-1].argmax(axis=1)
+    last[~counts.any(axis=1)] = 0
+    return np.stack([weights[i, first[i] : last[i]] @ picture[first[i] : last[i]] for i in range(wanted)])
 
 
 def _part(count: int, point: float, step: float, size: int) -> tuple[Array, slice]:

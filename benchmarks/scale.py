@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scale_data import write_real, write_sheet, write_touched
-from scale_page import write_page
 from segmake.operations.roster import read_roster
 from segmake.tables import read_table, write_table
 
@@ -70,6 +69,8 @@ def main() -> None:
                         "  ".join(f"{name} {value}" for name, value in rows[-1].items() if value), flush=True
                     )
             write_table(TABLE, sorted(rows, key=lambda row: (row["kind"], int(row["cases"]))))
+    from scale_page import write_page  # a child's peak memory begins with that of its parent: this is large
+
     write_page(rows, TABLE)
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
-
 HEAD = "case\tgroup\tsplit\tt1\tlabel"
 SIDE = 16
 TINY = """
@@ -60,6 +57,9 @@ def write_touched(command: list[str], results: Path) -> None:
 
 def write_real(folder: Path, cases: int, shards: int, new: int = 0) -> Path:
     """Tiny scans with a ball as their label, no two alike, their sheet and configuration."""
+    import nibabel as nib
+    import numpy as np
+
     lines = [HEAD]
     axes = np.indices((SIDE, SIDE, SIDE)) - SIDE / 2
     for number in range(cases + new):

@@ -145,9 +145,18 @@ def test_a_broken_scan_stops_after_the_others_or_is_excluded(make_experiment: Ma
     assert str(broken) in done.stderr
     kept = len(list(experiment.results.glob("convert/*_label.nii.gz")))
     assert kept == 5
+    (failure,) = read_table(experiment.results / "failures.tsv")
+    assert (failure["stage"], failure["job"]) == ("convert", f"{shard_of('brats-002', 2):02d}")
+    assert str(broken) in failure["reason"]
+    assert f"1 job failed ({experiment.results / 'failures.tsv'})" in done.stderr
+    status = [sys.executable, "-m", "segmake.cli", "status", str(experiment.results)]
+    told = subprocess.run(status, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"^convert +1 +1 +\S", told, re.MULTILINE)
+    assert f"convert {failure['job']}: {failure['reason']}" in told
     experiment.changed(on_error="exclude").run(*tables)
     rows = [row for table in tables for row in read_table(experiment.results / table)]
     assert [row["case"] for row in rows if row["status"] == "failed"] == ["brats-002"]
+    assert not (experiment.results / "failures.tsv").exists()
     assert experiment.changed(on_error="exclude").planned(*tables) == {}
 
 

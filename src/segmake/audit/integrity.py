@@ -47,7 +47,9 @@ def read_recorded(folder: Path) -> Recorded:
     """Read all records of cases and all manifests below a folder."""
     checks: dict[Path, Check] = {}
     dependents: dict[Path, set[Path]] = {}
-    records = sorted(set(_record_paths(folder.absolute(), dependents)))
+    listed = set(_listed_records(folder.absolute(), dependents))
+    found = (path for path in folder.absolute().rglob("*.json") if not is_hidden(path, folder))
+    records = sorted(listed | {path for path in found if path not in listed and _is_record(path)})
     for path in records:
         checks |= {check.path: check for check in _of_record(path)}
     for path in manifest_paths(folder):
@@ -104,8 +106,8 @@ def find_catalogue(folder: Path) -> Path | None:
     return next((place / "figures" / TABLE for place in places if (place / "figures" / TABLE).exists()), None)
 
 
-def _record_paths(folder: Path, dependents: dict[Path, set[Path]]) -> Iterator[Path]:
-    """Every record that is there, and every one that a row of a shard table says should be.
+def _listed_records(folder: Path, dependents: dict[Path, set[Path]]) -> Iterator[Path]:
+    """Every record that a row of a shard table says should be there.
 
     Notes on the way that a table is made of its cases' files.
     """
@@ -115,9 +117,6 @@ def _record_paths(folder: Path, dependents: dict[Path, set[Path]]) -> Iterator[P
                 if row.get("status") == "ok" and row.get("key"):
                     dependents.setdefault(table.parent / row["path"], set()).add(table)
                     yield table.parent / f"{row['case']}.json"
-    for path in folder.rglob("*.json"):
-        if not is_hidden(path, folder) and _is_record(path):
-            yield path
 
 
 def _is_record(path: Path) -> bool:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
 from segmake import jobs
 from segmake.errors import InputError
 from segmake.ledger import load_record
-from segmake.provenance import END, Manifest, base_folder, read_manifest
+from segmake.provenance import END, Manifest, base_folder, manifest_path, read_manifest
 from segmake.tables import Row, read_table
 
 MACHINE = frozenset({"threads", "gpus", "shard", "shards", "fold", "show", "estimate", "check", "on_error"})
@@ -96,13 +97,20 @@ def is_hidden(path: Path, folder: Path) -> bool:
 def find_maker(path: Path) -> Made | None:
     """The job that made a file: beside it, or a few folders above it, lies a manifest that names it."""
     path = _plain(path.absolute())
+    own = manifest_path(path)
     for folder in [*path.parents][:ABOVE]:
-        for candidate in sorted(folder.glob(f"*{END}")):
+        first = [own] if folder == own.parent and own.exists() else []
+        for candidate in chain(first, _others(folder, own)):
             with suppress(InputError):
                 made = Made(candidate, read_manifest(candidate))
                 if path in made.outputs or path == candidate:
                     return made
     return None
+
+
+def _others(folder: Path, own: Path) -> Iterator[Path]:
+    """Manifests of a folder but one; a shard's own one is mostly right, and there may be a thousand."""
+    yield from (path for path in sorted(folder.glob(f"*{END}")) if path != own)
 
 
 def find_case(path: Path) -> CaseFile | None:

@@ -88,9 +88,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plan().save(root / "plan.json")
     (root / "figures").mkdir()
     svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 20"><text y="15">drawn</text></svg>'
-    (root / "figures/dice_train.svg").write_text(svg)
-    entry = Entry("dice_train", "dice", "Dice", "All cases.", "Box plot", files={"dice_train.svg": "0" * 64})
-    write_catalogue(root / "figures/figures.tsv", [entry])
+    entries = []
+    for kind, case in (("dice", ""), ("training", ""), ("example", "tenth")):
+        files = {f"{kind}_unet.{form}": "0" * 64 for form in ("svg", "pdf", "png")}
+        for name in files:
+            (root / "figures" / name).write_text(svg if name.endswith("svg") else "")
+        told = {"caption": "All cases.", "alt": f"A plot of {kind}", "model": "unet", "case": case}
+        entries.append(Entry(f"{kind}_unet", kind, title=kind.title(), files=files, **told))
+    write_catalogue(root / "figures/figures.tsv", entries)
     report.run(
         ReportJob(
             title="Trial <i>one</i>",

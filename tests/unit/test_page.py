@@ -204,3 +204,12 @@ def test_a_page_leads_back_to_the_one_it_belongs_to():
 def test_names_of_figures_that_are_no_identifiers_make_some():
     text = inline_svg(SVG, 'a "b', "x")
     assert 'id="a--b-m1"' in text
+
+
+def test_narrow_drawings_stand_side_by_side_and_others_do_not():
+    wide = SVG.replace(b"0 0 144 72", b"0 0 500 72")
+    pictures = [Picture(f"p{i}", "", "", svg, b"") for i, svg in enumerate((SVG, SVG, wide, SVG))]
+    text = render("t", "", [Section("one", "One", pictures)])
+    assert Tags(text).all("div").count({"class": "pairs"}) == 2
+    kinds = re.findall(r'class="pairs"|aria-label="" viewBox="0 0 (\d+)', text)
+    assert kinds == ["", "144", "144", "500", "", "144"]

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 JPEG = b"\xff\xd8"
 """How such a file begins."""
+NARROW_POINTS = 340
 LARGEST_SVG = 400_000
 """Bytes above which a drawing (a point for every case of thousands) is shown as PNG; its SVG is a link."""
 
@@ -80,6 +81,12 @@ class Picture:
     def as_image(self) -> bool:
         """Whether the PNG is shown."""
         return bool(self.png) and (self.photo or len(self.svg) > LARGEST_SVG or not self.svg)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether two of its kind stand side by side on a wide screen."""
+        box = re.search(rb'viewBox="0 0 ([\d.]+)', self.svg[:2000])
+        return not self.as_image and box is not None and float(box[1]) < NARROW_POINTS
 
     @cached_property
     def inline(self) -> Markup:

@@ -41,6 +41,13 @@ METRICS: dict[str, tuple[str, Better]] = {
 ARROWS: dict[Better, str] = {"higher": " ↑", "lower": " ↓", "zero": " → 0"}
 """What stands behind the name of a metric in figures."""
 
+SIZES = {
+    "truth_ml": "True volume",
+    "prediction_ml": "Predicted volume",
+    "scored_lesions": "Scored lesions",
+}
+"""What says how large something is, not how good -> name in tables."""
+
 UNITLESS = ("", "1", "ratio")
 """Units that are not written out."""
 
@@ -167,7 +174,8 @@ def read_history(rows: Iterable[Mapping[str, str]]) -> list[dict[str, float]]:
 
 def metric_title(metric: str, unit: str = "") -> str:
     """Name of a metric for people, with its unit."""
-    name, _ = METRICS.get(metric, (metric.replace("_", " "), "higher"))
+    plain = SIZES.get(metric, metric.replace("_", " "))
+    name, _ = METRICS.get(metric, (plain, "higher"))
     return f"{name} ({unit})" if unit not in UNITLESS else name
 
 

@@ -38,7 +38,10 @@ def _sentences(material: Material, confidence: str) -> list[str]:
                 f"{SPLIT_WORDS.get(split, split)} ({_interval(best.low, best.high, confidence)}; "
                 f"{_count(best.patients, 'patient')}, {_count(best.cases, 'case')})."
             )
-    told += [_area(name, row, confidence) for name, row in classified.areas(material.branch.classifiers)]
+    several = len(material.branch.classifiers)
+    for name, row in classified.areas(material.branch.classifiers):
+        among = f", the best of {several} classifiers," if several > 1 else ""
+        told.append(_area(name + among, row, confidence))
     lost = [f for f in material.failed if not f.excluded]
     if lost:
         cases, stages = {f.case for f in lost}, dict.fromkeys(f.stage for f in lost)
@@ -74,8 +77,8 @@ def doubts(material: Material) -> list[str]:
     stopping = [row["guard"] for row in material.branch.guards if row.get("status") != "ok"]
     if stopping:
         told.append(
-            f"Guards of the 2D images warn ({', '.join(stopping)}): its scores may be too good; see the "
-            "chapter on classification."
+            f"Guards of the 2D images warn ({', '.join(stopping)}): scores of classifiers may be too good; "
+            "see the chapter on classification."
         )
     return told
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from disc_cases import write_discs
 from learning_cases import ball
 from plan_cases import small_plan
 
@@ -135,3 +136,14 @@ def test_circumstances_name_what_differs():
     assert circumstances(manifest(), manifest()) == (
         "versions, processor and device are the same; it was deterministic"
     )
+
+
+def test_a_classifier_is_repeated_too(tmp_path, capsys, monkeypatch):
+    write_discs(tmp_path, count=4, shards=1)
+    monkeypatch.chdir(tmp_path)
+    words = ["--tables", "slice/shard-00.tsv", "--division", "divide/folds.tsv", "--steps", "1"]
+    words += ["--network", "resnet10", "--options", '{"widen_factor": 0.125}', "--batch", "2"]
+    assert main(["fit", *words, "--output", "fit/resnet/fold-0/model.pt"]) == 0
+    assert [path.parent.name for path in find_trainings(tmp_path)] == ["fold-0"]
+    assert main(["verify", str(tmp_path), "--train"]) == 0
+    assert "resnet/fold-0: the weights are the same after step 1\n" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def test_declared_files_are_in_the_bucket_and_cases_are_not(bucket: tuple[str, A
     kept = {entry["Key"] for entry in client.list_objects_v2(Bucket="scans")["Contents"]}
     stages = ("phantom/shard-00.tsv", "convert/shard-00.tsv", "plan/plan.json", "resample/shard-00.tsv")
     assert {f"my/{name}" for name in stages} <= kept
-    copies = experiment.results / ".snakemake/storage/s3/scans/my"
+    (copies,) = experiment.folder.glob("**/.snakemake/storage/s3/scans/my")
     for name in stages:
         stored = client.get_object(Bucket="scans", Key=f"my/{name}")["Body"].read()
         assert stored == (copies / name).read_bytes()

@@ -21,7 +21,8 @@ rule evaluate:
         "../envs/segmake.yaml"
     threads: 4
     resources:
-        mem_mb=mem_mb(4000),
+        # twice what benchmarks/stage_memory.py measured
+        mem_mb=mem_mb(3000, per_megavoxel=12),
         runtime=120,
     params:
         settings=flags(SETTINGS.evaluate, leave_out=SCORING) + BATCH,

@@ -16,7 +16,8 @@ rule resample:
         "../envs/segmake.yaml"
     threads: 4
     resources:
-        mem_mb=mem_mb(8000),
+        # twice what benchmarks/stage_memory.py measured
+        mem_mb=mem_mb(3000, per_megavoxel=35 * len(EXPERIMENT.data.channels)),
         runtime=120,
     params:
         settings=flags(SETTINGS.resample) + BATCH + SEED,

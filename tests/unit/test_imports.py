@@ -267,6 +267,7 @@ for words in [[], *([name] for name in Segmake.model_fields if name not in ("log
 STAGES = (
     *("convert", "plan", "resample", "evaluate", "summarize", "compare", "examples"),
     *("slice", "divide", "score", "delong", "figures", "report"),
+    *("describe", "crate", "explain", "diff"),
     *("index", "status", "verify", "phantom", "froc", "tune", "postprocess", "external"),
 )
 

@@ -105,7 +105,7 @@ def test_every_picture_has_a_text_and_every_control_a_name(page):
     ]
     assert bare == []
     assert {n["name"]["value"] for n in nodes if n["role"]["value"] == "image"} == {
-        *("A plot of training", "A plot of dice", "A plot of example")
+        *("A plot of dice", "A plot of example")
     }
 
 

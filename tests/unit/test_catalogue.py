@@ -108,3 +108,4 @@ def test_another_table_is_refused(tmp_path):
     (tmp_path / "figures.tsv").write_text("name\tkind\nx\ty\n")
     with pytest.raises(InputError, match=r"no column .*segmake figures"):
         read_catalogue(tmp_path / "figures.tsv")
+    assert lost_files(tmp_path / "figures.tsv") == ["figures.tsv"]

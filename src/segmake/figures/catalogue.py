@@ -84,12 +84,17 @@ def read_catalogue(path: Path) -> list[Entry]:
 
 
 def lost_files(path: Path) -> list[str]:
-    """Files that a catalogue lists and that are not beside it; [] when there is no catalogue yet."""
+    """Files that a catalogue lists and that are not beside it; [] when there is no catalogue yet.
+
+    One that cannot be read counts as lost itself: the rule of figures asks, which draws it again.
+    """
     if not path.exists():
         return []
-    return [
-        name for entry in read_catalogue(path) for name in entry.files if not (path.parent / name).exists()
-    ]
+    try:
+        entries = read_catalogue(path)
+    except InputError:
+        return [path.name]
+    return [name for entry in entries for name in entry.files if not (path.parent / name).exists()]
 
 
 def changed_files(path: Path) -> list[str]:

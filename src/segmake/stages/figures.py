@@ -6,10 +6,12 @@ draws them again and compares.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from segmake.drawing import FiguresJob
-from segmake.figures.catalogue import lost_files, read_catalogue
+from segmake.errors import InputError
+from segmake.figures.catalogue import read_catalogue
 from segmake.progress import tell
 from segmake.redrawing import draw, find_tables
 
@@ -29,5 +31,6 @@ def _drawn(table: Path) -> set[str]:
     """Files of an earlier drawing that are still there."""
     if not table.exists():
         return set()
-    listed = {name for entry in read_catalogue(table) for name in entry.files}
-    return listed - set(lost_files(table))
+    with suppress(InputError):
+        return {name for entry in read_catalogue(table) for name in entry.files}
+    return set()

@@ -7,6 +7,7 @@ that what lies between the points counts too (Turkowski 1990, filters for common
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -115,6 +116,7 @@ def _read_off(weights: Array, picture: Array) -> Array:
     return np.stack([weights[i, first[i] : last[i]] @ picture[first[i] : last[i]] for i in range(wanted)])
 
 
+@functools.lru_cache(maxsize=64)
 def _part(count: int, point: float, step: float, size: int) -> tuple[Array, slice]:
     """Weights of an axis, and the pixels that they are for: those that count at all."""
     at = point + (np.arange(size) - (size - 1) / 2) * step
@@ -124,4 +126,5 @@ def _part(count: int, point: float, step: float, size: int) -> tuple[Array, slic
     inner = at - first
     weights = axis_weights(last - first + 1, inner, step)
     weights[(at < -0.5 - 1e-9) | (at > count - 0.5 + 1e-9)] = 0
+    weights.setflags(write=False)  # kept for the next picture of this size
     return weights, slice(first, last + 1)

@@ -30,11 +30,11 @@ def test_kept_weights_are_a_copy():
     assert best.weights["weight"].item() == 1
 
 
-def test_without_a_figure_nothing_is_better_and_nothing_published():
+def test_a_look_that_saw_nothing_is_none_and_nothing_is_published():
     best, network = Best(), weight(3.0)
     best.look(math.nan, 100, weight(1.0))
     best.publish(network)
-    assert (best.looks, best.weights, network.weight.item()) == (1, {}, 3)
+    assert (best.looks, best.weights, network.weight.item()) == (0, {}, 3)
 
 
 def test_numbers_and_weights_make_it_again():

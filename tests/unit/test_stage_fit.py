@@ -144,3 +144,27 @@ def test_one_class_alone_cannot_be_told_apart(results):
     one = write_slices(results / "one", cases)
     with pytest.raises(InputError, match="needs two classes at least"):
         fit.run(job(results, tables=[one], division=results / "folds.tsv"))
+
+
+def test_grey_and_coloured_patches_do_not_mix(results):
+    images = np.zeros((1, 3, 32, 32), np.uint8)
+    table = write_slices(
+        results / "slice", [{"case": "rgb", "images": images, "patches": [patch("disc")]}], "02"
+    )
+    folds = [{"case": f"case{n}", "fold": str(n % 2)} for n in range(9)]
+    write_table(results / "divide" / "folds.tsv", [*folds, {"case": "rgb", "fold": "0"}])
+    said = r"case case0 has \[1, 32, 32\] .* case rgb \[3, 32, 32\]; set slice\.colours"
+    with pytest.raises(InputError, match=said):
+        fit.run(job(results, tables=[*job(results).tables[:2], table]))
+
+
+def test_a_fold_without_patches_is_fitted_without_a_figure(results):
+    rows = [{"case": f"case{n}", "fold": "0"} for n in range(8)]
+    write_table(results / "divide" / "folds.tsv", [*rows, {"case": "case8", "fold": "1"}])
+    tables = job(results).tables
+    for table in tables:  # the only case of fold 1 has no patch
+        lines = table.read_text().splitlines(keepends=True)
+        table.write_text("".join(line for line in lines if not line.startswith("case8")))
+    fit.run(job(results, patience=1, steps=2))
+    model = load_classifier(job(results).output, CPU)
+    assert (model.validation, "val_auc" in model.history, model.history["step"]) == ([], False, 2)

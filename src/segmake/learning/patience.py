@@ -22,7 +22,9 @@ class Best:
     weights: dict[str, Tensor] = field(default_factory=dict)
 
     def look(self, figure: float, step: int, network: nn.Module) -> None:
-        """Take a look into account; without validation data (NaN) nothing is better than what is."""
+        """Take a look into account; one that saw nothing (NaN, without validation data) is none."""
+        if math.isnan(figure):
+            return
         if figure > self.figure:
             weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
             self.figure, self.step, self.looks, self.weights = figure, step, 0, weights

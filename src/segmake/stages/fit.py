@@ -7,7 +7,8 @@ same job was), publish the averaged weights (or the best). The rolling state sta
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ from segmake.volume.store import open_array
 
 log = logging.getLogger("segmake")
 VERSION = 1
+Arrays = Mapping[Path, Any]
+"""The array of each file of patches, opened."""
 
 
 def run(job: FitJob) -> dict[str, Any]:
@@ -49,11 +52,15 @@ def _fit(job: FitJob, ranks: Ranks) -> dict[str, Any]:
     classes = _classes(job.classes, training, settings.multi_label)
     replayed = _replayed(settings)
     rates = replayed.rates[: job.replay_steps] if replayed else []
-    in_memory = _gigabytes(training) * ranks.local_count <= settings.cache_gb
-    patches = _gather(training, classes, in_memory)
-    channels, size = patches.pictures[[0]].shape[1:3]
+    opened = {path: open_array(path) for path in {patch.path for patch in (*training, *validation)}}
+    shape = _shape(training + validation, opened)
+    in_memory = _gigabytes(training, opened) * ranks.local_count <= settings.cache_gb
     lesson = Classification(
-        settings, classes, (channels, size), patches, _gather(validation, classes, in_memory=False)
+        settings,
+        classes,
+        shape,
+        _gather(training, classes, opened, in_memory),
+        _gather(validation, classes, opened, in_memory=False),
     )
     identity = _identity(job, settings, classes, training)
     if replayed:
@@ -137,21 +144,37 @@ def _classes(listed: Sequence[str], training: Sequence[Patch], multi_label: bool
     return classes
 
 
-def _gather(patches: Sequence[Patch], classes: Sequence[str], in_memory: bool) -> Patches:
-    """Read the patches, or open their arrays to be read one by one."""
+def _shape(patches: Sequence[Patch], opened: Arrays) -> tuple[int, int]:
+    """Channels and side of all patches.
+
+    Raises InputError when two differ.
+    """
+    first = patches[0]
+    for patch in patches:
+        found, expected = opened[patch.path].shape[1:], opened[first.path].shape[1:]
+        if found != expected:
+            raise InputError(
+                f"all patches need one shape (channels, rows, columns), case {first.case} has {list(expected)} "
+                f"and case {patch.case} {list(found)}; set slice.colours to grey or rgb"
+            )
+    channels, size = opened[first.path].shape[1:3]
+    return channels, size
+
+
+def _gather(patches: Sequence[Patch], classes: Sequence[str], opened: Arrays, in_memory: bool) -> Patches:
+    """Read the patches, or leave them to be read one by one."""
     truth = np.zeros((len(patches), len(classes)), dtype=np.float32)
     for row, patch in enumerate(patches):
         truth[row, [classes.index(name) for name in patch.classes if name in classes]] = 1
-    opened = {path: open_array(path) for path in {patch.path for patch in patches}}
     pictures: Pictures = OnDisk([(opened[patch.path], patch.index) for patch in patches])
     if in_memory:
         pictures = pictures[range(len(patches))]
     return Patches(pictures, truth, [patch.case for patch in patches])
 
 
-def _gigabytes(patches: Sequence[Patch]) -> float:
+def _gigabytes(patches: Sequence[Patch], opened: Arrays) -> float:
     """Size of the arrays of all patches once decompressed."""
-    return sum(float(open_array(path).nbytes) for path in {patch.path for patch in patches}) / 1e9
+    return sum(float(opened[path].nbytes) for path in {patch.path for patch in patches}) / 1e9
 
 
 def _identity(job: FitJob, settings: FitSettings, classes: list[str], patches: list[Patch]) -> dict[str, Any]:

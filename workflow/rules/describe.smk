@@ -48,7 +48,8 @@ rule crate:
     """Describe every job of the run, with what it read and made, for archives."""
     input:
         results=RESULTS,
-        told=["figures/figures.tsv", "describe/methods.md", "report/index.html"] if MODELS else [],
+        methods="describe/methods.md",
+        told=["figures/figures.tsv", "report/index.html"] if MODELS else [],
     output:
         metadata="ro-crate-metadata.json",
     log:

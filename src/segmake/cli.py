@@ -103,7 +103,10 @@ class Segmake(BaseSettings):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one sub-command; the exit code: 0 done, 2 explained, 75 stopped in time, 1 a fault of ours."""
+    """Run one sub-command; the exit code: 0 done, 2 explained, 75 stopped in time, 1 a fault of ours.
+
+    `diff` ends with 1 where runs differ.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     _log_to_stderr(logging.DEBUG if debug else logging.INFO)

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from segmake.classification import FitSettings
 from segmake.learning.optimizers import make_optimizer, peak_rate, set_rate
 from segmake.settings import TrainSettings
 
@@ -72,3 +73,10 @@ def test_adam_decays_through_the_gradient():
     assert step(network, optimizer, -3.0) == pytest.approx(
         2.0 + 0.1
     )  # first step: lr, by the sign of g + decay
+
+
+def test_a_classifier_learns_as_usual_studies_do_unless_told_otherwise():
+    chosen = FitSettings()
+    optimizer = make_optimizer(weight().parameters(), chosen)
+    assert type(optimizer) is torch.optim.Adam
+    assert (peak_rate(chosen), chosen.network, chosen.loss) == (1e-4, "resnet18", "cross_entropy")

@@ -154,7 +154,7 @@ def _shape(patches: Sequence[Patch], opened: Arrays) -> tuple[int, int]:
         found, expected = opened[patch.path].shape[1:], opened[first.path].shape[1:]
         if found != expected:
             raise InputError(
-                f"all patches need one shape (channels, rows, columns), case {first.case} has {list(expected)} "
+                f"patches need one shape (channels, rows, columns), case {first.case} has {list(expected)} "
                 f"and case {patch.case} {list(found)}; set slice.colours to grey or rgb"
             )
     channels, size = opened[first.path].shape[1:3]

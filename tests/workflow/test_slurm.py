@@ -30,10 +30,10 @@ RESULTS = (
     "evaluate/*/summary.tsv",
 )
 STEPS = 300
-PATIENCE_SECONDS = 400
+PATIENCE_SECONDS = 600
 # What one node without accounting needs, and what makes it quick to notice an end.
 HERE = ("--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-keep-successful-logs")
-QUICK = ("--slurm-init-seconds-before-status-checks", "9", "--latency-wait", "5")
+QUICK = ("--slurm-init-seconds-before-status-checks", "7", "--latency-wait", "5")
 # Enough at the second attempt only: 60 MB is less than Python with Snakemake in it.
 TIGHT = ("--set-resources", "convert:mem_mb=60*attempt**4", "train:gpu=1", "train:slurm_partition=gpu")
 

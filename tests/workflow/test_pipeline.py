@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -136,6 +137,35 @@ def test_one_edited_key_reruns_exactly_what_follows(
     finished: Experiment, section: str, change: dict[str, object], rules: set[str]
 ) -> None:
     assert set(finished.changed(**{section: change}).planned()) == rules
+
+
+def test_a_new_case_touches_nothing_that_was_learned_or_scored(finished: Experiment) -> None:
+    path = Path(finished.config["data"]["cases"])
+    text = path.read_text(encoding="utf-8")
+    head, first = (line.split("\t") for line in text.splitlines()[:2])
+    new = dict(zip(head, first, strict=True)) | {
+        "case": "later",
+        "group": "later",
+        "split": "new",
+        "label": "",
+    }
+    try:
+        path.write_text(text + "\t".join(new[name] for name in head) + "\n", encoding="utf-8")
+        planned = finished.planned()
+    finally:
+        path.write_text(text, encoding="utf-8")
+    assert (planned["convert"], planned["predict"]) == (1, 1)
+    assert not planned.keys() & {"plan", "resample", "train", "evaluate", "summarize", "tune"}
+
+
+def test_the_status_of_a_finished_run_is_that_everything_is_done(finished: Experiment) -> None:
+    command = [sys.executable, "-m", "segmake.cli", "status", str(finished.results), "--json"]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert (found["running"], found["seconds_left"], found["failures"]) == (False, 0.0, [])
+    jobs = {stage["name"]: stage["jobs"] for stage in found["stages"]}
+    assert list(jobs)[:6] == ["convert", "plan", "resample", "train", "predict", "evaluate"]
+    assert jobs["convert"] == {"done": 2, "running": 0, "failed": 0, "left": 0}
+    assert not any(counts["left"] or counts["failed"] for counts in jobs.values())
 
 
 def test_forced_rerun_of_everything_takes_nothing_again(copied: Experiment) -> None:

@@ -155,6 +155,16 @@ def test_a_class_that_follows_from_the_size_stops(tmp_path: Path) -> None:
     run(tmp_path, cases, allow=["shortcut"])
 
 
+def test_a_class_among_several_that_follows_from_the_format_stops(tmp_path: Path) -> None:
+    kinds = ("mass|nodule", "nodule", "mass", "")
+    cases = [
+        case(n, class_=kinds[n % 4], metadata="JPEG, 8 bit" if "mass" in kinds[n % 4] else "PNG, 8 bit")
+        for n in range(40)
+    ]
+    with pytest.raises(InputError, match=r"the format and metadata of an image alone tells the class mass"):
+        run(tmp_path, cases)
+
+
 def test_images_without_patients_are_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     cases = [case(n, group="") for n in range(8)]
     with caplog.at_level(logging.WARNING):

@@ -30,7 +30,7 @@ from segmake.dataset.sheet import shard_of
 from segmake.dataset.splits import own_folds, read_splits
 from segmake.errors import InputError
 from segmake.jobs import DivideJob
-from segmake.patches import Patch, read_patches
+from segmake.patches import JOINT, Patch, read_patches
 from segmake.plan import Plan
 from segmake.prepare.likeness import alike, close_pairs, look, unpack
 from segmake.tables import Row, read_cases, read_table, write_table
@@ -159,7 +159,8 @@ def _joined(rows: Sequence[Row], patches: Sequence[Patch]) -> list[str]:
     return [root(row["group"]) for row in rows]
 
 
-def _member(row: Row, fold: int | None, classes: tuple[str, ...]) -> Member:
+def _member(row: Row, fold: int | None, kinds: tuple[str, ...]) -> Member:
+    classes = tuple(sorted({name for kind in kinds for name in kind.split(JOINT) if name}))
     names = ("width_px", "height_px", "metadata")
     properties = {name: row[name] for name in names} if row.get("width_px") else None
     return Member(row["case"], row["group"], side_of(row["split"], fold), classes, properties)

@@ -34,7 +34,7 @@ def lease(devices: Sequence[str], count: int, folder: Path | None = None) -> Ite
     if count > len(devices):
         raise ConfigError(
             f"{count} GPUs were asked for, but this job may use {len(devices)} on this machine; lower the "
-            "job's gpu resource (--gpus), or set train.device to cpu"
+            "job's gpu resource (--gpus), or set device to cpu"
         )
     folder = folder or Path(tempfile.gettempdir()) / "segmake-devices"
     held = _take(devices, count, folder)

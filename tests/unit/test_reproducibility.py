@@ -47,7 +47,7 @@ def test_how_weights_lie_in_memory_does_not_count():
         ("cpu", False, False, "deterministic", "with as many threads, repeats it"),
         ("cuda", False, False, "recorded", "on a GPU"),
         ("cpu", True, False, "recorded", "compiled network may round"),
-        ("cpu", False, True, "recorded", "followed the clock; train.replay repeats it"),
+        ("cpu", False, True, "recorded", "followed the clock; replay repeats it"),
         ("cpu", False, False, "recorded", "went on in another number of processes"),
     ],
 )
@@ -61,7 +61,7 @@ def test_every_reason_is_given():
     assert statement({"1": "a", "10": "b"}, "cuda", True, True, [2, 1]) == {
         "level": "recorded",
         "why": "its sums on a GPU may run in another order; a compiled network may round differently; "
-        "its learning rates followed the clock; train.replay repeats it; it went on in another number of "
+        "its learning rates followed the clock; replay repeats it; it went on in another number of "
         "processes",
         "device": "cuda",
         "processes": [2, 1],

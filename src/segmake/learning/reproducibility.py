@@ -43,7 +43,7 @@ def level(device: str, compiled: bool, clocked: bool, regrouped: bool = False) -
     reasons = [
         "its sums on a GPU may run in another order" if device != "cpu" else "",
         "a compiled network may round differently" if compiled else "",
-        "its learning rates followed the clock; train.replay repeats it" if clocked else "",
+        "its learning rates followed the clock; replay repeats it" if clocked else "",
         "it went on in another number of processes" if regrouped else "",
     ]
     if any(reasons):

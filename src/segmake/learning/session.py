@@ -88,7 +88,7 @@ def _check_gpus(count: int) -> None:
     if found < count:
         raise ConfigError(
             f"the job was given gpu: {count}, but {found} GPUs are usable here; ask for as many as there are "
-            "(gpu: 0 takes one where there is one), or set train.device to cpu"
+            "(gpu: 0 takes one where there is one), or set device to cpu"
         )
 
 

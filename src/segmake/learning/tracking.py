@@ -28,17 +28,15 @@ class MlflowRun:
             mlflow = importlib.import_module("mlflow")
         except ImportError as error:
             raise ConfigError(
-                f"train.mlflow is {address}, but mlflow is not installed; run pip install 'segmake[mlflow]' "
-                "or leave train.mlflow out"
+                f"mlflow is {address}, but mlflow is not installed; run pip install 'segmake[mlflow]' "
+                "or leave mlflow out"
             ) from error
         self.alive = True
         try:
             self.client = mlflow.MlflowClient(tracking_uri=address)
             self.number = self._known(number) or self._new(name, number, settings)
         except Exception as error:  # of the network, the server or its database
-            raise ConfigError(
-                f"the MLflow server {address} of train.mlflow cannot be used: {error}"
-            ) from error
+            raise ConfigError(f"the MLflow server {address} cannot be used: {error}") from error
 
     def _known(self, number: Path) -> str:
         return number.read_text(encoding="utf-8") if number.exists() else ""

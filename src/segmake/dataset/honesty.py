@@ -169,12 +169,11 @@ def guard_shortcut(members: Sequence[Member]) -> Guard:
 
 def _foretold(members: Sequence[Member], name: str) -> tuple[float, float, str]:
     """How well a property tells a class out of fold: AUC, standard errors above chance, the class."""
-    rows = [(member.side, class_, member) for member in members for class_ in member.classes or ("",)]
-    bins = _binned([_value(member, name) for _, _, member in rows])
+    bins = _binned([_value(member, name) for member in members])
     best = (0.5, 0.0, "")
-    for class_ in sorted({kind for _, kind, _ in rows}):
-        truth = [kind == class_ for _, kind, _ in rows]
-        scores = _out_of_fold([side for side, _, _ in rows], bins, truth)
+    for class_ in sorted({kind for member in members for kind in member.classes}):
+        truth = [class_ in member.classes for member in members]
+        scores = _out_of_fold([member.side for member in members], bins, truth)
         positive, negative = sum(truth), len(truth) - sum(truth)
         if positive and negative:
             area = auc(scores, truth)

@@ -1,9 +1,12 @@
 import hashlib
+import re
+from pathlib import Path
 
 import pytest
 
 from segmake.errors import InputError
 from segmake.figures.catalogue import (
+    CHAPTERS,
     Entry,
     changed_files,
     changed_inputs,
@@ -109,3 +112,8 @@ def test_another_table_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no column .*segmake figures"):
         read_catalogue(tmp_path / "figures.tsv")
     assert lost_files(tmp_path / "figures.tsv") == ["figures.tsv"]
+
+
+def test_snakemakes_report_has_a_caption_for_every_kind_of_figure():
+    text = (Path(__file__).parents[2] / "workflow/report/figures.rst").read_text(encoding="utf-8")
+    assert set(re.findall(r'^"(\w+)":', text, re.MULTILINE)) == set(CHAPTERS)

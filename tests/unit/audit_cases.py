@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import yaml
 from plan_cases import small_plan
 
 from segmake.figures.catalogue import Entry, write_catalogue
@@ -29,6 +30,8 @@ from segmake.stages import summarize
 from segmake.tables import hash_path, write_table, write_text
 
 CASES = {"a": ("train", 0.8), "b": ("train", 0.7), "c": ("train", 0.9), "t": ("test", 0.6)}
+MODELS = {"unet": {"steps": 40, "lr": 0.01}}
+"""What `write_config` asks for."""
 FATES = {"ok": 2, "missed": 0, "false_alarm": 0, "both_empty": 0}
 MEANING = {"channels": {"t1": "mr"}, "labels": {"core": 1, "rim": 2}}
 WEIGHTS = {"1": "1" * 64, "40": "4" * 64}
@@ -206,3 +209,15 @@ def _figures(recipe: Recipe) -> None:
     histories = [Path(f"train/{model}/fold-0/history.csv") for model in recipe.models]
     output = Path("figures/figures.tsv")
     _made("figures", FiguresJob(metrics=metrics, history=histories, output=output))
+
+
+def write_config(path: Path, **changes: Any) -> Path:
+    """Write a configuration of a run whose model is `MODELS`, with changes."""
+    content = {
+        "data": {"cases": "cases.tsv", **MEANING},
+        "plan": {"folds": 2},
+        "models": MODELS,
+        "evaluate": {"resamples": 50},
+    }
+    path.write_text(yaml.safe_dump(content | changes))
+    return path

@@ -7,7 +7,7 @@ from segmake.errors import InputError
 from segmake.jobs import PlanJob, VerifyJob
 from segmake.ledger import Item, Outcome, Shard
 from segmake.provenance import write_manifest
-from segmake.stages.verify import DamagedFiles, run
+from segmake.stages.verify import DamagedFiles, DifferentFigures, run
 from segmake.tables import write_text
 
 
@@ -128,3 +128,19 @@ def test_a_folder_without_records_is_explained(tmp_path, folder):
     write_text(tmp_path / "plan" / "plan.json", "{}")
     with pytest.raises(InputError, match="holds no records of segmake; give the workdir"):
         run(VerifyJob(folder=tmp_path / folder))
+
+
+@pytest.mark.parametrize("different", [[], ["figures/a.svg differs", "figures/b.svg is missing"]])
+def test_figures_are_drawn_again(results, different, caplog, monkeypatch):
+    caplog.set_level("INFO", "segmake")
+    monkeypatch.setattr("segmake.redrawing.redraw", lambda _: different)
+    if not different:
+        run(VerifyJob(folder=results, figures=True))
+        assert caplog.messages == ["all figures were drawn again to the same bytes"]
+        return
+    with pytest.raises(DifferentFigures) as caught:
+        run(VerifyJob(folder=results, figures=True))
+    assert str(caught.value).startswith(
+        "2 files of figures are not what their tables give: figures/a.svg differs; figures/b.svg is missing. "
+    )
+    assert caplog.messages == different

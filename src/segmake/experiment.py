@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +39,10 @@ from segmake.tables import hash_path
 from segmake.training import LearnSettings
 
 S = TypeVar("S", bound=Section)
+PROBED = 20
+SLOW_SECONDS = 2e-4
+AT_ONCE = 32
+"""The first files of a shard are timed; where one takes longer than that, so many are asked at a time."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +122,10 @@ class Experiment:
 
     def source_digest(self, shard: str) -> str:
         """Changes when a case of the shard, or one of its files, does: then the shard is looked at again."""
-        lines = []
-        for case in self.shards[shard]:
-            lines.append(repr(case))
-            if self.settings.data.layout != "phantom":
-                lines += map(_stamp, case.paths())
+        cases = self.shards[shard]
+        lines = [repr(case) for case in cases]
+        if self.settings.data.layout != "phantom":
+            lines += _stamps([path for case in cases for path in case.paths()])
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     @property
@@ -220,6 +225,16 @@ def check_writable(folder: Path) -> None:
             f"workdir: {folder} may not be written by this user, or lies on a read-only disk; change its "
             "permissions, or choose another workdir"
         )
+
+
+def _stamps(paths: Sequence[Path]) -> list[str]:
+    """Stamps of files; many are asked at a time where the disk takes long to answer (a network folder)."""
+    started = time.perf_counter()
+    found = [_stamp(path) for path in paths[:PROBED]]
+    if time.perf_counter() - started < SLOW_SECONDS * PROBED:
+        return found + [_stamp(path) for path in paths[PROBED:]]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return [*found, *pool.map(_stamp, paths[PROBED:])]
 
 
 def _stamp(path: Path) -> str:

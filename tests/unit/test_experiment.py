@@ -1,10 +1,12 @@
 """What a configuration asks for, before anything has run."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
+from segmake import experiment
 from segmake.errors import ConfigError, InputError
 from segmake.experiment import Experiment, check_writable
 
@@ -94,6 +96,26 @@ def test_the_digest_changes_with_rows_and_with_files_of_its_shard_alone(folder):
     sheet.write_text(sheet.read_text().replace("a\ts\t", "a\tn\t"))
     moved = load(folder, shards=1).source_digest("00")
     assert len({before, touched, missing, moved}) == 4
+
+
+def test_a_slow_disk_is_asked_for_many_files_at_a_time_with_the_same_answers(folder, monkeypatch):
+    paths = [folder / f"{name}_{kind}.nii" for name in CASES for kind in ("ct", "seg", "none")] * 30
+    quick = experiment._stamps(paths)
+    ask, together, most = experiment._stamp, [0], [0]
+
+    def slow(path: Path) -> str:
+        together[0] += 1
+        most[0] = max(most[0], together[0])
+        time.sleep(0.001)
+        together[0] -= 1
+        return ask(path)
+
+    monkeypatch.setattr(experiment, "_stamp", slow)
+    assert experiment._stamps(paths) == quick
+    assert most[0] > 4
+    assert quick[2] == "missing"
+    status = (folder / "a_ct.nii").stat()
+    assert quick[0] == f"{status.st_size} {status.st_mtime_ns}"
 
 
 def test_the_sheet_is_an_input_only_for_columns_that_are_asked_for(folder):

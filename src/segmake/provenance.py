@@ -45,7 +45,7 @@ MADE: Mapping[str, tuple[str, ...]] = {
     "summarize": ("metrics", "subgroup_table"),
     "compare": ("ranking",),
     "froc": ("curve",),
-    "divide": ("guards",),
+    "divide": ("guards", "duplicates.tsv"),
     "train": ("history.csv",),
     "predict": (
         "{stem}_probabilities.nii.gz",
@@ -54,6 +54,7 @@ MADE: Mapping[str, tuple[str, ...]] = {
         "{stem}_disagreement.nii.gz",
     ),
     "fit": ("history.csv",),
+    "classify": ("explain/{stem}/**/*",),
     "examples": ("*",),
     "figures": ("*",),
     "score": ("predictions.tsv", "curves.tsv", "confusion.tsv", "decision.json", "*.csv"),

@@ -193,4 +193,6 @@ def test_a_run_of_the_2d_branch_alone(tmp_path):
     assert main(["describe", str(folder)]) == 0
     card = ModelCard((folder / "describe/res/README.md").read_text())
     assert card.data.pipeline_tag == "image-classification"
-    assert [each.metric_value for each in card.data.eval_results] == [0.8]
+    assert [(each.metric_value, each.metric_name) for each in card.data.eval_results] == [
+        (0.8, "AUC, bad per patient")
+    ]

@@ -3,6 +3,7 @@ RO-Crate of the whole run."""
 
 IMAGES = CLASSIFIERS and SLICE.source == "images"
 RESULTS = [
+    *(per_shard("phantom/shard-{shard}.tsv") if SETTINGS.data.layout == "phantom" else []),
     *([] if IMAGES and not MODELS else per_shard("convert/shard-{shard}.tsv", KNOWN)),
     *(["plan/plan.json", *per_shard("resample/shard-{shard}.tsv", KNOWN)] if MODELS else []),
     *(f"train/{model}/fold-{fold}/model.pt" for model in TRAINED for fold in TRAINED[model].folds),

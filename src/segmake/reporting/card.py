@@ -14,6 +14,8 @@ from segmake.tables import Row
 TASKS = {"train": "image-segmentation", "fit": "image-classification"}
 TAGS = ("medical-imaging", "monai", "pytorch", "snakemake")
 SHOWN = {"dice": "Dice", "hd95": "HD95 (mm)", "nsd": "NSD", "auroc": "AUC", "ece": "calibration error"}
+HEADLINES = ("mean of labels", "per patient")
+"""What scores are of that stand in the head, where there are such."""
 SPLITS = {"train": "cross-validation", "test": "test cases", "new": "new cases"}
 USE = (
     "Research. It is no medical device: whoever may judge its output checks it, on scans like those that it "
@@ -122,7 +124,7 @@ def front_matter(
         "pipeline_tag": task,
         "tags": [*TAGS, *modalities],
     }
-    means = [score for score in scores if score["of"] in ("mean of labels", "all", "macro")] or list(scores)
+    means = [score for score in scores if score["of"].endswith(HEADLINES)] or list(scores)
     if means:
         content["metrics"] = list(dict.fromkeys(score["metric"] for score in means))
         content["model-index"] = [{"name": name, "results": [_result(task, score) for score in means]}]
@@ -161,7 +163,7 @@ def _classified(row: Row) -> dict[str, Any]:
     interval = f" [{float(row['low']):.3g}, {float(row['high']):.3g}]" if row["low"] else ""
     return {
         "split": row["split"],
-        "of": row["class"] or row["level"],
+        "of": f"{row['class']} per {row['level']}".strip(),
         "metric": row["metric"],
         "value": float(row["value"]),
         "interval": interval,

@@ -65,8 +65,9 @@ def write_real(folder: Path, cases: int, shards: int, new: int = 0) -> Path:
     for number in range(cases + new):
         names = [folder / f"{number}_{kind}.nii.gz" for kind in ("t1", "seg")]
         if not names[0].exists():
-            noise = np.random.default_rng(number).normal(100, 10, axes.shape[1:])
-            ball = np.sqrt((axes**2).sum(0)) < 3 + number % 4
+            rng = np.random.default_rng(number)
+            noise = rng.normal(100, 10, axes.shape[1:])
+            ball = (np.sqrt((axes**2).sum(0)) < 5) & (rng.random(axes.shape[1:]) < 0.9)
             for name, data in zip(names, (noise + 50 * ball, ball), strict=True):
                 kind = np.float32 if name.name.endswith("t1.nii.gz") else np.uint8
                 nib.save(nib.Nifti1Image(data.astype(kind), np.eye(4)), name)

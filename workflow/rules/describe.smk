@@ -7,7 +7,12 @@ RESULTS = [
     *([] if IMAGES and not MODELS else per_shard("convert/shard-{shard}.tsv", KNOWN)),
     *(["plan/plan.json", *per_shard("resample/shard-{shard}.tsv", KNOWN)] if MODELS else []),
     *(f"train/{model}/fold-{fold}/model.pt" for model in TRAINED for fold in TRAINED[model].folds),
-    *expand(f"{LABELLED}/{{model}}/shard-{{shard}}.tsv", model=MODELS, shard=SHARDS),
+    *expand("predict/{model}/shard-{shard}.tsv", model=MODELS, shard=SHARDS),
+    *expand(
+        ["postprocess/{model}/recipe.json", "postprocess/{model}/shard-{shard}.tsv"],
+        model=MODELS if LABELLED == "postprocess" else [],
+        shard=SHARDS,
+    ),
     *expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=KNOWN),
     *expand("evaluate/{model}/summary.tsv", model=MODELS),
     *(["evaluate/comparison.tsv"] if COMPARED else []),
@@ -50,6 +55,7 @@ rule crate:
     input:
         results=RESULTS,
         methods="describe/methods.md",
+        examples=expand("examples/{model}/examples.tsv", model=MODELS),
         told=["figures/figures.tsv", "report/index.html"] if MODELS else [],
     output:
         metadata="ro-crate-metadata.json",

@@ -11,9 +11,10 @@ def note_run():
     order = {name: place for place, name in enumerate(rule.name for rule in workflow.rules)}
     jobs = [job for job in workflow.dag.jobs if job.rule.shellcmd]
     entries = [entry_of(job) for job in sorted(jobs, key=lambda job: order[job.rule.name])]
+    cores = workflow.global_resources["_cores"].value  # None on a cluster, where workflow.cores would raise
     with suppress(OSError):  # where no note can be written, the jobs will say so
         write_failures(Path(), [])
-        write_roster(Path(), entries, workflow.cores, workflow.nodes)
+        write_roster(Path(), entries, cores, workflow.nodes)
 
 
 def entry_of(job):

@@ -87,7 +87,9 @@ def test_of_more_classes_each_is_scored_and_their_mean_and_all_together():
     }
     for metric, value in scores.items():
         assert float(found[metric, "all"]["value"]) == pytest.approx(value, abs=1e-4)
-    assert float(found["sensitivity", "macro"]["value"]) == pytest.approx(scores["balanced_accuracy"], abs=1e-4)
+    assert float(found["sensitivity", "macro"]["value"]) == pytest.approx(
+        scores["balanced_accuracy"], abs=1e-4
+    )
     one_hot = np.array([[n == t for n in "xyz"] for t in truth])
     assert float(found["brier", "all"]["value"]) == pytest.approx(
         ((chances - one_hot) ** 2).sum(axis=1).mean(), abs=1e-4

@@ -1,6 +1,6 @@
 """Where a classifier looks: Grad-CAM and occlusion maps of single images.
 
-Grad-CAM: Selvaraju et al., ICCV 2017, on the last layer that still has an extent (by monai.visualize).
+Grad-CAM: Selvaraju et al., ICCV 2017, on the last layer that is fine enough to point (by monai.visualize).
 Occlusion: Zeiler & Fergus, ECCV 2014: what the logit loses when a square is hidden. Both tell what a network
 uses, not that it is right.
 """
@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from segmake.errors import ConfigError
 from segmake.volume.volume import Array
 
+FINE = 7
+"""Pixels of the map that Grad-CAM is made of, at least: what a ResNet has of an image of 224. The last layer
+of small patches would have 2, too few to point at anything."""
 SQUARES = 14
 """Places of the hidden square along a side; neighbours overlap by half."""
 AT_ONCE = 32
@@ -69,13 +72,14 @@ def heat_share(heat: Array, inside: Array) -> float:
 
 
 def _last_map(network: nn.Module, image: Tensor) -> str:
-    """Name of the last layer whose output has an extent in the image."""
-    seen: list[str] = []
+    """Name of the last layer whose output is a map of the image, `FINE` where there is one so fine."""
+    seen: dict[str, int] = {}
 
     def watch(name: str) -> torch.utils.hooks.RemovableHandle:
         def note(_: nn.Module, __: object, output: object) -> None:
             if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[-2:]) > 1:
-                seen.append(name)
+                seen.pop(name, None)
+                seen[name] = min(output.shape[-2:])
 
         return modules[name].register_forward_hook(note)
 
@@ -92,7 +96,7 @@ def _last_map(network: nn.Module, image: Tensor) -> str:
             f"{type(network).__name__} has no layer for a Grad-CAM on images of {image.shape[-1]} pixels; "
             "use a convolutional network, larger patches, or classify.occlusion alone"
         )
-    return seen[-1]
+    return next((name for name in reversed(seen) if seen[name] >= FINE), [*seen][-1])
 
 
 def _scaled(heat: Tensor) -> Array:

@@ -92,3 +92,14 @@ def jobs(printed: str) -> dict[str, str]:
     """Jobs by rule, without the ones that only gather."""
     found = dict(re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE))
     return {name: count for name, count in found.items() if name not in ("all", "default", "total")}
+
+
+def test_the_catalog_finds_what_it_shows() -> None:
+    usage = yaml.safe_load((CHECKOUT / ".snakemake-workflow-catalog.yml").read_text(encoding="utf-8"))[
+        "usage"
+    ]
+    assert usage == {"software-stack-deployment": {"conda": True}, "report": True}
+    for name in ("README.md", "LICENSE", "config/README.md", "config/config.yaml", "workflow/Snakefile"):
+        assert (CHECKOUT / name).is_file(), name
+    rules = "".join(path.read_text(encoding="utf-8") for path in (CHECKOUT / "workflow/rules").glob("*.smk"))
+    assert rules.count("\nrule ") == rules.count('    conda:\n        "../envs/segmake.yaml"')

@@ -31,7 +31,8 @@ def explanation(patch: Array, maps: Mapping[str, Array], title: str) -> Figure:
             panel.imshow(shown, interpolation="nearest")
             if heat is not None:
                 panel.imshow(heat, cmap=HEAT, vmin=0, vmax=1, alpha=0.65 * heat, interpolation="bilinear")
-            panel.set_title(name, fontweight="normal", color=FAINT)
+            empty = "" if heat is None or heat.any() else ": nothing speaks for it"
+            panel.set_title(f"{name}{empty}", fontweight="normal", color=FAINT)
             panel.set_axis_off()
         figure.suptitle(title, x=0.01, ha="left", fontsize=8)
     return figure

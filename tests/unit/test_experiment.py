@@ -139,6 +139,25 @@ def test_other_weights_to_start_from_are_another_training(folder):
     assert len(set(digests)) == 2
 
 
+def test_a_classifier_is_told_its_settings_and_classes_and_repeats_its_own_fold(folder):
+    (folder / "imagenet.pt").write_bytes(b"weights")
+    sections = {
+        "slice": {"source": "label", "classes": ["benign", "malignant"]},
+        "classifiers": {"plain": {"lr": 0.5}, "again": {"replay": "earlier", "init_from": "imagenet.pt"}},
+    }
+    found = load(folder, fit={"batch": 8}, **sections)
+    assert found.fit_flags("plain", "1") == [
+        *("--lr", "0.5", "--batch", "8", "--classes", '["benign", "malignant"]')
+    ]
+    words = found.fit_flags("again", "3")
+    earlier = folder / "nowhere" / "earlier" / "fit" / "again" / "fold-3" / "model.pt"
+    assert words[words.index("--replay") + 1] == str(earlier)
+    assert found.fit_digest("plain") == ""
+    first = found.fit_digest("again")
+    (folder / "imagenet.pt").write_bytes(b"other weights")
+    assert found.fit_digest("again") != first
+
+
 def test_code_of_other_packages_is_trusted_where_it_is_named(folder):
     models = {"ours": {}, "theirs": {"network": "their.package.Net"}}
     found = load(folder, models=models)

@@ -10,7 +10,7 @@ SIDE = 16
 TINY = """
 plan:
   {folds: 2, spacing_mm: [1, 1, 1], patch: [16, 16, 16],
-   batch: 2, features: [2, 4], strides: [[1, 1, 1], [2, 2, 2]]}
+   batch: 2, features: [2, 4, 4], strides: [[1, 1, 1], [2, 2, 2], [2, 2, 2]]}
 train: {folds: [0], steps: 2}
 predict: {backend: torch}
 evaluate: {resamples: 100}

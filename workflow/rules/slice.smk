@@ -8,14 +8,8 @@ def slice_input(wildcards):
         return {}
     files = {"table": f"convert/shard-{wildcards.shard}.tsv"}
     if SLICE.source == "prediction":
-        files["predictions"] = (
-            f"{LABELLED}/{EXPERIMENT.sliced_model}/shard-{wildcards.shard}.tsv"
-        )
-    if (
-        SETTINGS.data.layout == "phantom"
-        and SETTINGS.phantom.kind == "luna"
-        and SLICE.lesions is None
-    ):
+        files["predictions"] = f"{LABELLED}/{EXPERIMENT.sliced_model}/shard-{wildcards.shard}.tsv"
+    if SETTINGS.data.layout == "phantom" and SETTINGS.phantom.kind == "luna" and SLICE.lesions is None:
         files["phantoms"] = f"phantom/shard-{wildcards.shard}.tsv"
     return files
 
@@ -37,9 +31,7 @@ rule slice:
         mem_mb=mem_mb(4000),
         runtime=120,
     params:
-        data=lambda wildcards, input: EXPERIMENT.slice_flags(
-            wildcards.shard, dict(input.items())
-        ),
+        data=lambda wildcards, input: EXPERIMENT.slice_flags(wildcards.shard, dict(input.items())),
         settings=flags(SLICE, leave_out=("model",)) + BATCH,
         digest=lambda wildcards: EXPERIMENT.slice_digest(wildcards.shard),
     shell:

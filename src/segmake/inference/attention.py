@@ -81,7 +81,8 @@ def _last_map(network: nn.Module, image: Tensor) -> str:
                 seen.pop(name, None)
                 seen[name] = min(output.shape[-2:])
 
-        return modules[name].register_forward_hook(note)
+        handle: torch.utils.hooks.RemovableHandle = modules[name].register_forward_hook(note)
+        return handle
 
     modules = {name: module for name, module in network.named_modules() if name}
     handles = [watch(name) for name in modules]

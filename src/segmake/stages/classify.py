@@ -101,7 +101,7 @@ def _classify_table(
     logits = [LOGIT + name for name in models[0].classes]
     rows = [_patch_row(each, cases[each.patch.case], folds, models[0]) for each in found]
     rows += [_empty_row(row, folds, models[0]) for row in cases.values() if _is_empty(row, fitting)]
-    write_table(job.output, rows, (*HEAD, *logits, "uncertainty", *PLACE))
+    write_table(job.target, rows, (*HEAD, *logits, "uncertainty", *PLACE))
     spent = time.perf_counter() - started
     log.info("%d patches in %.1f s (%.1f per second)", len(found), spent, len(found) / max(spent, 1e-9))
     _explain(job, found)
@@ -228,7 +228,8 @@ def _classify_images(job: ClassifyJob, models: Sequence[TrainedClassifier]) -> N
     """Classify pictures that stand for themselves: a table, or text where no output is named."""
     model = models[0]
     task, rule = _rule(job, model)
-    patches = [Patch(str(path), "", "", "new", 0, "", "", *[None] * 4, "", path) for path in job.image]
+    nowhere = (None, None, None, None)
+    patches = [Patch(str(path), "", "", "new", 0, "", "", *nowhere, "", path) for path in job.image]
     pixels = [_picture(path, job, model) for path in job.image]
     found = _classify(patches, pixels, models, job)
     logits = np.array([each.logits.mean(axis=0) for each in found], dtype=np.float64)

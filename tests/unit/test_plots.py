@@ -155,3 +155,13 @@ def test_rows_get_lower_when_there_are_many_but_stay_readable():
     assert few.inches == pytest.approx(3 * 0.42)
     assert many.inches == pytest.approx(200 * 0.11)
     assert [many.place(1, model) for model in (0, 1)] == pytest.approx([0.79, 1.21])
+
+
+def test_the_points_of_very_many_cases_are_pixels_so_that_files_stay_small():
+    some = [score(str(i), (i * 37 % 100) / 100) for i in range(1500)]
+    many = [score(str(i), (i * 37 % 1000) / 1000) for i in range(3000)]
+    small, large = to_svg(box_plots(many)), to_svg(box_plots(some))
+    assert b"<image" in small
+    assert b"<image" not in large
+    assert len(small) < len(large)
+    assert small == to_svg(box_plots(many))

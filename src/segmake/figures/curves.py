@@ -10,13 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segmake.figures.palette import FAINT, INK
-from segmake.figures.style import DOUBLE_COLUMN_INCHES, colour, grid, house_style, look
+from segmake.figures.style import DOUBLE_COLUMN_INCHES, MANY_POINTS, colour, grid, house_style, look
 from segmake.volume.volume import Array
 
 VALIDATION = {"val_dice": "Validation Dice", "val_auc": "Validation AUC"}
 """What is measured on validation cases, and what its panel is called."""
-MANY_POINTS = 2000
-"""Curves are thinned to about this many points."""
 
 
 def training_curves(
@@ -93,15 +91,15 @@ def volume_agreement(pairs: Mapping[str, tuple[Array, Array]], width: float = DO
     standard deviations either side (Bland & Altman, Lancet 1986).
     """
     rows, columns = grid(len(pairs), width)
+    dense = sum(len(truth) for truth, _ in pairs.values()) > MANY_POINTS
     with house_style():
         figure = Figure(figsize=(width, 2.3 * rows + 0.1), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel, (label, (truth, predicted)) in zip(panels, pairs.items(), strict=False):
             difference = predicted - truth
             mean, sd = float(difference.mean()), float(difference.std(ddof=1)) if len(truth) > 1 else 0.0
-            panel.scatter(
-                (truth + predicted) / 2, difference, s=12, color=colour(0), alpha=0.65, linewidths=0
-            )
+            how = {"s": 12, "color": colour(0), "alpha": 0.65, "linewidths": 0, "rasterized": dense}
+            panel.scatter((truth + predicted) / 2, difference, **how)
             panel.axhline(0, color=FAINT, linewidth=0.7)
             panel.axhline(mean, color=INK, linewidth=1.1)
             limits = (mean - 1.96 * sd, mean + 1.96 * sd)
@@ -133,7 +131,7 @@ def dice_agreement(
         for panel, (label, found) in zip(panels, pairs.items(), strict=False):
             panel.plot([0, 1], [0, 1], color=FAINT, linestyle="--", linewidth=0.9, zorder=1)
             for split, (expected, real) in found.items():
-                how = look(splits.index(split)) | {"linestyle": ""}
+                how = look(splits.index(split)) | {"linestyle": "", "rasterized": len(real) > MANY_POINTS}
                 panel.plot(expected, real, markersize=3.6, alpha=0.7, markeredgewidth=0, label=split, **how)
             expected, real = (np.concatenate(part) for part in zip(*found.values(), strict=True))
             panel.set_title(label)

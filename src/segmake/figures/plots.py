@@ -13,11 +13,17 @@ from matplotlib.lines import Line2D
 
 from segmake.figures.palette import FAINT, INK
 from segmake.figures.records import ARROWS, METRICS, STATUSES, UNITLESS, Score, Summary
-from segmake.figures.style import DOUBLE_COLUMN_INCHES, MARKERS, TALLEST_INCHES, colour, grid, house_style
+from segmake.figures.style import (
+    DOUBLE_COLUMN_INCHES,
+    MANY_POINTS,
+    MARKERS,
+    TALLEST_INCHES,
+    colour,
+    grid,
+    house_style,
+)
 from segmake.volume.volume import Array
 
-MANY_POINTS = 2000
-"""More points than this are drawn as pixels, so that an SVG stays small."""
 FEWEST_FOR_VIOLIN = 10
 """Of fewer cases a violin shows nothing but its own smoothing; they get a box."""
 MARKS = {"missed": "x", "false_alarm": "^"}
@@ -30,6 +36,8 @@ class Boxes:
     labels: Sequence[str]
     models: Sequence[str]
     violin: bool = False
+    dense: bool = False
+    """There are so many points that they are drawn as pixels."""
 
     @property
     def room(self) -> float:
@@ -60,7 +68,8 @@ def box_plots(
     """
     metrics = list(dict.fromkeys(score.metric for score in scores))
     labels = list(dict.fromkeys(score.label for score in scores))
-    boxes = Boxes(labels, list(dict.fromkeys(score.model for score in scores)), violin)
+    models = list(dict.fromkeys(score.model for score in scores))
+    boxes = Boxes(labels, models, violin, len(scores) > MANY_POINTS)
     rows, columns = grid(len(metrics), width - 0.07 * max(map(len, labels), default=0))
     with house_style():
         figure = Figure(figsize=(width, rows * (boxes.inches + 0.75) + 0.3), layout="constrained")
@@ -83,13 +92,16 @@ def _boxes(
     end = axis_end(scores, means.values()) if better == "lower" else math.inf
     shown = [min(s.value, end) for s in scores if math.isfinite(s.value)]
     step = ((max(shown) - min(shown)) or 1.0) / 50 if shown else 1.0
+    groups: dict[tuple[str, str], list[Score]] = {}
+    for score in scores:
+        if math.isfinite(score.value):
+            groups.setdefault((score.label, score.model), []).append(score)
     for i, label in enumerate(boxes.labels):
         for j, model in enumerate(boxes.models):
-            found = [s for s in scores if (s.label, s.model) == (label, model) and math.isfinite(s.value)]
-            if found:
+            if found := groups.get((label, model)):
                 at = boxes.place(i, j)
                 _distribution(panel, np.array([s.value for s in found]), at, boxes, colour(j))
-                _points(panel, found, at, (j, step, boxes.room * 0.27, end))
+                _points(panel, found, at, (j, step, boxes.room * 0.27, end), boxes.dense)
                 if (model, label) in means:
                     _mean(panel, means[model, label], at + 0.42 * boxes.room)
     panel.set_title(name + ARROWS[better])
@@ -135,7 +147,9 @@ def _distribution(panel: Any, values: Array, at: float, boxes: Boxes, hue: str) 
     )
 
 
-def _points(panel: Any, scores: Sequence[Score], at: float, how_far: tuple[int, float, float, float]) -> None:
+def _points(
+    panel: Any, scores: Sequence[Score], at: float, how_far: tuple[int, float, float, float], dense: bool
+) -> None:
     """A point per case; what happened to the label decides its look.
 
     how_far: number of the model, what counts as equal, largest offset, and where the axis ends.
@@ -144,7 +158,6 @@ def _points(panel: Any, scores: Sequence[Score], at: float, how_far: tuple[int, 
     values = np.minimum([score.value for score in scores], end)
     places = at + spread(values, step, width)
     states = np.array([score.status for score in scores])
-    many = len(values) > MANY_POINTS
     for status in dict.fromkeys(states):
         which = states == status
         mark = MARKERS[model % len(MARKERS)]
@@ -153,7 +166,7 @@ def _points(panel: Any, scores: Sequence[Score], at: float, how_far: tuple[int, 
             how = {"facecolors": "none", "edgecolors": FAINT, "linewidths": 0.8, "s": 13, "zorder": 2.9}
         elif status in MARKS:
             how = {"color": INK, "linewidths": 1.1, "s": 20, "marker": MARKS[status], "zorder": 3.5}
-        panel.scatter(values[which], places[which], rasterized=many, **how)
+        panel.scatter(values[which], places[which], rasterized=dense, **how)
 
 
 def _mean(panel: Any, summary: Summary, at: float) -> None:

@@ -26,6 +26,10 @@ MARKERS = ("o", "s", "v", "P", "p", "<", "h")
 WIDTHS_MM = {"single": 88.0, "double": 180.0}
 """A journal's columns."""
 DOUBLE_COLUMN_INCHES = WIDTHS_MM["double"] / 25.4
+MANY_POINTS = 2000
+"""More points of cases than this in a figure are drawn as pixels, so that SVG and PDF stay small."""
+PIXELS_DPI = 200
+"""Resolution of what is drawn as pixels in SVG and PDF."""
 TALLEST_INCHES = 9.0
 """A page's text."""
 
@@ -120,7 +124,7 @@ def to_svg(figure: Figure, about: About | None = None) -> bytes:
     told: dict[str, Any] = {"Date": None, "Creator": None}
     if about:  # no `Title`: browsers would show it as a tooltip
         told |= {"Description": f"{about.title}. {about.caption}", "Source": about.source}
-    text = _saved(figure, "svg", metadata=told).decode("utf-8")
+    text = _saved(figure, "svg", dpi=PIXELS_DPI, metadata=told).decode("utf-8")
     text = re.sub(r"font-family: 'DejaVu Sans'", "font-family: 'DejaVu Sans', Verdana, sans-serif", text)
     return text.encode("utf-8")
 
@@ -130,7 +134,7 @@ def to_pdf(figure: Figure, about: About | None = None) -> bytes:
     told: dict[str, Any] = {"CreationDate": None, "Creator": None, "Producer": None}
     if about:
         told |= {"Title": about.title, "Subject": about.caption, "Keywords": about.source}
-    return _saved(figure, "pdf", metadata=told)
+    return _saved(figure, "pdf", dpi=PIXELS_DPI, metadata=told)
 
 
 def to_png(figure: Figure, dpi: int, about: About | None = None) -> bytes:

@@ -201,7 +201,8 @@ class Settings(Section):
     seed: NonNegativeInt = 0
     """Seed of everything random."""
     shards: PositiveInt = 2
-    """Jobs per batch stage; a case belongs to a shard by a stable hash of its name."""
+    """Jobs per batch stage, and up to as many more for new cases; a stable hash of its name gives a case its
+    shard."""
     on_error: OnError = "stop"
     """What a failed case means: stop (after the shard's other cases are done) or exclude it."""
     container: str | None = None

@@ -192,6 +192,7 @@ def test_new_cases_have_shards_of_their_own(tmp_path: Path) -> None:
     assert [case.shard(4) for case in known] == [3, 2, 3, 3, 3, 0, 1, 2] * 2
     assert [case.shard(4) for case in new] == [7, 6, 7, 7, 7, 4, 5, 6]
     assert [case.shard(4) for case in judged] == [3, 2, 3, 3, 3, 0, 1, 2]  # their truth is scored
+    assert {case.shard(1) for case in (*known, *new)} == {0}  # `segmake convert` by hand takes all
     assert [case.is_new() for case in (known[0], new[0], judged[0])] == [False, True, False]
 
 

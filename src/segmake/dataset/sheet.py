@@ -46,9 +46,10 @@ class Case:
     def shard(self, shards: int) -> int:
         """Number of its shard: below `shards`, and below twice as many for a new case.
 
-        New cases have shards of their own, so that a hundred more touch nothing that was learned.
+        New cases have shards of their own, so that a hundred more touch nothing that was learned; with one
+        shard there is one.
         """
-        return shard_of(self.name, shards) + shards * self.is_new()
+        return shard_of(self.name, shards) + (shards if shards > 1 and self.is_new() else 0)
 
     def paths(self) -> list[Path]:
         """Channels and label as the sheet names them."""

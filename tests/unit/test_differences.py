@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from audit_cases import CASES, WEIGHTS, Recipe, make_run
 
-from segmake.audit.differences import Chapter, Run, compare, format_chapters
+from segmake.audit.differences import Run, compare
+from segmake.audit.listing import Chapter
 from segmake.cli import main
 from segmake.errors import InputError
 from segmake.provenance import read_manifest
@@ -136,14 +137,6 @@ def test_a_partial_run_is_compared_as_far_as_it_goes(before, tmp_path, capsys):
     assert shown.err == f"segmake: {before} and {partial} differ in configuration\n"
     assert "scores        no scores in partial\n" in shown.out
     assert told(partial, partial)["scores"].missing == "neither has scores"
-
-
-def test_long_lists_are_cut_and_say_so():
-    lines = [(f"case{number}", "there", "removed") for number in range(5)]
-    text = format_chapters([Chapter("data", lines)], most=2)
-    assert text == (
-        "data\n  case0  there  ->  removed\n  case1  there  ->  removed\n  and 3 more (--lines 5 shows all)\n"
-    )
 
 
 def test_scores_of_classifiers(before, tmp_path):

@@ -5,32 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from segmake.audit.lineage import plain
+from segmake.audit.lineage import plain, short_version
+from segmake.audit.listing import Cells, Chapter
 from segmake.audit.manifests import Made, read_made
 from segmake.errors import InputError
 from segmake.figures.catalogue import TABLE, read_catalogue
 from segmake.tables import Row, read_table
 
-Cells = Sequence[str]
-"""What differs, before, after, and perhaps a remark."""
 PLANNED = ("reasons", "folds")
 """Parts of a plan that are told in another way."""
 DIGITS = 4
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """Differences of one kind; no lines where both are the same. missing: what cannot be compared."""
-
-    title: str
-    lines: list[Cells]
-    missing: str = ""
 
 
 class Run:
@@ -60,7 +49,7 @@ class Run:
             machine = {name: stated.get(name, "") for name in ("python", "commit", "processor")}
             for name, value in (machine | stated.get("packages", {})).items():
                 if value:
-                    found.setdefault(name, {})[str(value)] = None
+                    found.setdefault(name, {})[short_version(str(value))] = None
         return {name: ", ".join(values) for name, values in found.items()}
 
     @cached_property
@@ -202,12 +191,23 @@ def _short(row: Row) -> str:
 def _plan(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Cells]:
     if not before or not after:
         return
-    texts = [{n: plain(v) for n, v in plan.items() if n not in PLANNED} for plan in (before, after)]
-    yield from _mapped(*texts)
+    yield from _mapped(*(dict(_leaves("", plan)) for plan in (before, after)))
     folds = [plan.get("folds", {}) for plan in (before, after)]
     moved = [case for case in folds[0].keys() & folds[1].keys() if folds[0][case] != folds[1][case]]
     if moved:
         yield "folds", "", "", f"{len(moved)} cases are in another fold: {', '.join(sorted(moved)[:3])}"
+
+
+def _leaves(place: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Names and texts of what a plan is made of; the order of mappings (of channels, say) counts as well."""
+    if not isinstance(value, Mapping):
+        yield place, plain(value)
+        return
+    names = [name for name in value if place or name not in PLANNED]
+    if place:
+        yield f"{place}, order", " ".join(names)
+    for name in names:
+        yield from _leaves(f"{place}.{name}" if place else name, value[name])
 
 
 def _weights(before: Run, after: Run) -> Iterator[Cells]:
@@ -256,24 +256,3 @@ def _figures(before: Run, after: Run) -> Iterable[Cells]:
         (name, *(word if word[0] != word[1] else ("", "", "differs")))
         for name, word in zip(names, words, strict=True)
     ]
-
-
-def format_chapters(chapters: Sequence[Chapter], most: int) -> str:
-    """The differences as text, at most so many lines of a kind."""
-    lines = []
-    for chapter in chapters:
-        shown = chapter.lines[:most]
-        if not chapter.lines:
-            lines.append(f"{chapter.title:<14}{chapter.missing or 'the same'}")
-            continue
-        lines.append(chapter.title)
-        cells = [[*line, "", "", ""][:4] for line in shown]
-        widths = [max(len(line[column]) for line in cells) for column in range(3)]
-        for name, old, new, remark in cells:
-            arrow = f"{old:<{widths[1]}}  ->  {new:<{widths[2]}}" if old or new else ""
-            lines.append(
-                f"  {name:<{widths[0]}}  {'  '.join(part for part in (arrow, remark) if part)}".rstrip()
-            )
-        if len(chapter.lines) > most:
-            lines.append(f"  and {len(chapter.lines) - most} more (--lines {len(chapter.lines)} shows all)")
-    return "\n".join(lines) + "\n"

@@ -14,6 +14,8 @@ from segmake.provenance import END, package_versions, source_commit
 from segmake.settings import Settings
 from segmake.tables import hash_path
 
+COMMIT = 12
+"""Digits of a commit that are shown."""
 State = Literal["same", "changed", "missing", "unrecorded"]
 
 
@@ -171,6 +173,12 @@ def recorded_versions(made: Made) -> dict[str, str]:
     """Versions of packages and, where the sources are a checkout, its commit."""
     commit = str(made.manifest.get("commit", ""))
     return ({"commit": commit} if commit else {}) | dict(made.manifest.get("packages", {}))
+
+
+def short_version(version: str) -> str:
+    """A version; of a commit as many digits as tell it apart."""
+    digest, dash, mark = version.partition("-")
+    return f"{digest[:COMMIT]}{dash}{mark}" if len(digest) > 2 * COMMIT else version or "none"
 
 
 def plain(value: Any) -> str:

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from segmake import jobs
-from segmake.audit.lineage import Source, Story, plain, recorded_versions
+from segmake.audit.lineage import Source, Story, plain, recorded_versions, short_version
 from segmake.audit.manifests import Made
 
 WORDS = {"same": "as then", "changed": "CHANGED", "missing": "MISSING", "unrecorded": "not recorded"}
@@ -19,8 +19,6 @@ OWN = {
     "missing": "MISSING",
     "unrecorded": "there, its content was not recorded",
 }
-COMMIT = 12
-"""Digits of a commit that are shown."""
 MARGIN = 12
 """Width of the names of what is told."""
 
@@ -93,18 +91,15 @@ def _settings(made: Made) -> str:
 def _versions(story: Story, made: Made) -> str:
     """Versions that have changed since, and how many have not."""
     known = recorded_versions(made)
-    changed = [f"{name} {_short(then)} -> {_short(now)}" for name, (then, now) in story.versions.items()]
+    changed = [
+        f"{name} {short_version(then)} -> {short_version(now)}"
+        for name, (then, now) in story.versions.items()
+    ]
     same = len(known) - len(changed)
     head = f"segmake {known.get('segmake', 'unknown')}"
     if not changed:
         return f"{head}; all {same} that are recorded are the same now"
     return f"{head}; since then {', '.join(changed)}; {same} as then (versions alone make nothing run again)"
-
-
-def _short(version: str) -> str:
-    """A version; of a commit as many digits as tell it apart."""
-    digest, dash, mark = version.partition("-")
-    return f"{digest[:COMMIT]}{dash}{mark}" if len(digest) > 2 * COMMIT else version or "none"
 
 
 def _tree(sources: Sequence[Source], stem: str) -> Iterator[tuple[str, str, str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from segmake.audit.differences import Run, compare, format_chapters
+from segmake.audit.differences import Run, compare
+from segmake.audit.listing import format_chapters
 from segmake.errors import SegmakeError
 from segmake.jobs import DiffJob
 

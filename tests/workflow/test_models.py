@@ -43,6 +43,7 @@ def test_more_permutations_only_compare_again_and_subgroups_only_summarize(make_
     assert "too few patients (under 10)" in page
     assert experiment.planned() == {}
     more = experiment.changed(evaluate={"permutations": 20})
-    assert more.planned() == {"compare": 1, "report": 1}
+    pages = dict.fromkeys(("figures", "describe", "report", "crate"), 1)
+    assert more.planned() == {"compare": 1} | pages
     fewer = experiment.changed(evaluate={"subgroups": ["size"]})
-    assert fewer.planned() == {"summarize": 3, "compare": 1, "report": 1}
+    assert fewer.planned() == {"summarize": 3, "compare": 1, "examples": 3} | pages

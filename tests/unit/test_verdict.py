@@ -99,3 +99,14 @@ def test_the_headline_tables_of_both_branches_stand_below_the_facts():
     ] * 2
     alone = Material(branch=branch(classifiers=[classifier()]))
     assert not any("No case has been scored" in text for text in said(alone, "warning"))
+
+
+def test_who_is_named_as_the_best_was_chosen_by_the_scores():
+    means = [
+        mean_dice(0.5, patients=40, model=name, split=split) for name in "ab" for split in ("test", "train")
+    ]
+    assert doubts(Material(plan=PLAN, summaries=means)) == [
+        "The best of 2 is named above by these very scores, which makes its own a little too good."
+    ]
+    two = branch(classifiers=[classifier("a"), classifier("b")])
+    assert len(doubts(Material(branch=two))) == 1

@@ -67,6 +67,11 @@ def doubts(material: Material) -> list[str]:
         )
     if material.summaries and "test" not in {s.split for s in material.summaries}:
         told.append("No case was kept for a test: choices made by these scores are not checked by others.")
+    rivals = max(len({s.model for s in means}), len(material.branch.classifiers))
+    if rivals > 1:
+        told.append(
+            f"The best of {rivals} is named above by these very scores, which makes its own a little too good."
+        )
     if material.plan and material.histories:
         made = {fold for _, fold in material.histories}
         planned = len(set(material.plan.folds.values()))

@@ -70,7 +70,8 @@ def doubts(material: Material) -> list[str]:
     rivals = max(len({s.model for s in means}), len(material.branch.classifiers))
     if rivals > 1:
         told.append(
-            f"The best of {rivals} is named above by these very scores, which makes its own a little too good."
+            f"The best of {rivals} is named above by these very scores, which makes its own a little too "
+            "good."
         )
     if material.plan and material.histories:
         made = {fold for _, fold in material.histories}

@@ -165,3 +165,14 @@ def test_the_points_of_very_many_cases_are_pixels_so_that_files_stay_small():
     assert b"<image" not in large
     assert len(small) < len(large)
     assert small == to_svg(box_plots(many))
+
+
+def test_in_a_crowd_points_are_small_and_pale_and_the_box_stands_before_them():
+    few, many = ([score(str(i), i / n) for i in range(n)] for n in (20, 400))
+    sizes, heights = [], []
+    for scores in (few, many):
+        (panel,) = box_plots(scores).axes
+        sizes.append((panel.collections[0].get_sizes()[0], panel.collections[0].get_alpha()))
+        heights.append(min(line.get_zorder() for line in panel.lines) > panel.collections[0].get_zorder())
+    assert sizes == [(11.0, 0.65), (pytest.approx(1.65), 0.3)]
+    assert heights == [False, True]

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segmake.figures.palette import FAINT, INK
+from segmake.figures.plots import CROWD
 from segmake.figures.style import DOUBLE_COLUMN_INCHES, MANY_POINTS, colour, grid, house_style, look
 from segmake.volume.volume import Array
 
@@ -98,8 +99,10 @@ def volume_agreement(pairs: Mapping[str, tuple[Array, Array]], width: float = DO
         for panel, (label, (truth, predicted)) in zip(panels, pairs.items(), strict=False):
             difference = predicted - truth
             mean, sd = float(difference.mean()), float(difference.std(ddof=1)) if len(truth) > 1 else 0.0
-            how = {"s": 12, "color": colour(0), "alpha": 0.65, "linewidths": 0, "rasterized": dense}
-            panel.scatter((truth + predicted) / 2, difference, **how)
+            how = {"s": 12, "alpha": 0.65} if len(truth) <= CROWD else {"s": 3, "alpha": 0.4}
+            panel.scatter(
+                (truth + predicted) / 2, difference, color=colour(0), linewidths=0, rasterized=dense, **how
+            )
             panel.axhline(0, color=FAINT, linewidth=0.7)
             panel.axhline(mean, color=INK, linewidth=1.1)
             limits = (mean - 1.96 * sd, mean + 1.96 * sd)

@@ -24,6 +24,8 @@ from segmake.figures.style import (
 )
 from segmake.volume.volume import Array
 
+CROWD = 200
+"""Behind more points than this a box would be lost: it stands before them, and they are pale."""
 FEWEST_FOR_VIOLIN = 10
 """Of fewer cases a violin shows nothing but its own smoothing; they get a box."""
 MARKS = {"missed": "x", "false_alarm": "^"}
@@ -132,7 +134,8 @@ def _distribution(panel: Any, values: Array, at: float, boxes: Boxes, hue: str) 
         panel.hlines(at, low, high, color=hue, linewidth=2.4, zorder=2)
         panel.vlines(middle, at - boxes.room * 0.3, at + boxes.room * 0.3, color=INK, linewidth=1.2, zorder=4)
         return
-    line = {"color": hue, "linewidth": 1.0}
+    crowded = len(values) > CROWD
+    line = {"color": INK if crowded else hue, "linewidth": 1.0}
     panel.boxplot(
         values,
         positions=[at],
@@ -144,6 +147,7 @@ def _distribution(panel: Any, values: Array, at: float, boxes: Boxes, hue: str) 
         boxprops=line,
         whiskerprops=line,
         capprops=line,
+        zorder=3.2 if crowded else 2,
     )
 
 
@@ -161,12 +165,17 @@ def _points(
     for status in dict.fromkeys(states):
         which = states == status
         mark = MARKERS[model % len(MARKERS)]
-        how = {"color": colour(model), "linewidths": 0, "s": 11, "alpha": 0.65, "zorder": 3, "marker": mark}
+        how = {"color": colour(model), "linewidths": 0, "zorder": 3, "marker": mark, **point(len(values))}
         if status == "both_empty":
             how = {"facecolors": "none", "edgecolors": FAINT, "linewidths": 0.8, "s": 13, "zorder": 2.9}
         elif status in MARKS:
             how = {"color": INK, "linewidths": 1.1, "s": 20, "marker": MARKS[status], "zorder": 3.5}
         panel.scatter(values[which], places[which], rasterized=dense, **how)
+
+
+def point(count: int) -> dict[str, float]:
+    """Size and opacity of a point among so many in a box: a crowd of large ones would hide it."""
+    return {"s": min(11.0, max(1.5, 11 * 60 / count)), "alpha": 0.65 if count <= CROWD else 0.3}
 
 
 def _mean(panel: Any, summary: Summary, at: float) -> None:
@@ -212,9 +221,8 @@ def spread(values: Array, step: float, width: float) -> Array:
     pitch = min(width / 2.5, width / max(1, (int(counts.max(initial=1)) - 1) / 2))
     for value in np.unique(bins):
         members = np.flatnonzero(bins == value)
-        order = members[np.argsort(values[members], kind="stable")]
-        side = np.arange(len(order))
-        offsets[order] = ((side + 1) // 2) * np.where(side % 2, -1, 1) * pitch
+        side = np.arange(len(members))
+        offsets[members] = ((side + 1) // 2) * np.where(side % 2, -1, 1) * pitch
     return np.clip(offsets, -width, width)
 
 

@@ -119,17 +119,18 @@ def tell(name: str, how: str, rows: Sequence[Mapping[str, str]]) -> None:
         "| " + " | ".join(shown) + " |",
         "|" + "---|" * len(shown),
     ]
-    for row in rows:
-        cells = [
-            f"{float(row[key]):.3f} ({float(row[f'{key}_low']):.3f} to {float(row[f'{key}_high']):.3f})"
-            if f"{key}_low" in row
-            else row[key]
-            for key in shown
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["| " + " | ".join(cell(row, key) for key in shown) + " |" for row in rows]
     write_table(RESULTS / f"{name}.tsv", rows)
     write_text(RESULTS / f"{name}.md", "\n".join([*lines, ""]))
     print("\n".join(lines))
+
+
+def cell(row: Mapping[str, str], key: str) -> str:
+    """A figure, with its interval where it has one."""
+    if row.get(f"{key}_low"):
+        low, high = float(row[f"{key}_low"]), float(row[f"{key}_high"])
+        return f"{float(row[key]):.3f} ({low:.3f} to {high:.3f})"
+    return f"{float(row[key]):.3f}" if key in METRICS else row[key]
 
 
 if __name__ == "__main__":

@@ -55,12 +55,12 @@ MADE: Mapping[str, tuple[str, ...]] = {
     ),
     "fit": ("history.csv",),
     "classify": ("explain/{stem}/**/*",),
-    "examples": ("*",),
-    "figures": ("*",),
-    "score": ("predictions.tsv", "curves.tsv", "confusion.tsv", "decision.json", "*.csv"),
-    "describe": ("**/*",),
+    "score": (
+        *("predictions.tsv", "curves.tsv", "confusion.tsv", "decision.json"),
+        *("marks.csv", "nodules.csv", "scans.csv"),
+    ),
     "crate": ("crate/**/*",),
-    "report": ("**/*",),
+    "report": ("quality.html", "viewer.html", "quality/*", "cases/**/*", "viewer/**/*"),
 }
 """Stage -> what it makes beside `output`: other fields of its job, or patterns of file names beside it, where
 `stem` is the beginning of the output's name. A stage may also return further files, as `outputs`."""

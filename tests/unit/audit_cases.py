@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 from plan_cases import small_plan
@@ -32,6 +33,7 @@ from segmake.tables import hash_path, write_table, write_text
 CASES = {"a": ("train", 0.8), "b": ("train", 0.7), "c": ("train", 0.9), "t": ("test", 0.6)}
 MODELS = {"unet": {"steps": 40, "lr": 0.01}}
 """What `write_config` asks for."""
+COMMIT = "c" * 40
 FATES = {"ok": 2, "missed": 0, "false_alarm": 0, "both_empty": 0}
 MEANING = {"channels": {"t1": "mr"}, "labels": {"core": 1, "rim": 2}}
 WEIGHTS = {"1": "1" * 64, "40": "4" * 64}
@@ -82,7 +84,8 @@ def make_run(folder: Path, recipe: Recipe | None = None) -> Path:
 
 
 def _made(stage: str, job: Any, facts: Mapping[str, object] | None = None) -> None:
-    write_manifest(stage, job, 1.5, facts)
+    with patch("segmake.provenance.source_commit", return_value=COMMIT):
+        write_manifest(stage, job, 1.5, facts)
 
 
 def _digest(text: str) -> str:
@@ -208,7 +211,8 @@ def _figures(recipe: Recipe) -> None:
     metrics = [Path(f"evaluate/{model}/metrics.tsv") for model in recipe.models]
     histories = [Path(f"train/{model}/fold-0/history.csv") for model in recipe.models]
     output = Path("figures/figures.tsv")
-    _made("figures", FiguresJob(metrics=metrics, history=histories, output=output))
+    files = [output.parent / name for entry in entries for name in entry.files]
+    _made("figures", FiguresJob(metrics=metrics, history=histories, output=output), {"outputs": files})
 
 
 def write_config(path: Path, **changes: Any) -> Path:

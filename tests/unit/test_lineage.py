@@ -3,7 +3,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from audit_cases import MODELS, Recipe, make_run, write_config
+from audit_cases import COMMIT, MODELS, Recipe, make_run, write_config
 
 from segmake.audit.configured import read_configuration
 from segmake.audit.lineage import plain, tell_story
@@ -19,6 +19,11 @@ def finished(tmp_path_factory) -> Path:
 @pytest.fixture
 def results(finished, tmp_path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "results"))
+
+
+@pytest.fixture(autouse=True)
+def the_same_commit_now(monkeypatch):
+    monkeypatch.setattr("segmake.audit.lineage.source_commit", lambda: COMMIT)
 
 
 @pytest.fixture

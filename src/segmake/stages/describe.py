@@ -7,6 +7,7 @@ with its card, README.md.
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from segmake.jobs import DescribeJob
 from segmake.reporting.card import TASKS, Card
@@ -19,24 +20,25 @@ from segmake.tables import write_table, write_text
 log = logging.getLogger("segmake")
 
 
-def run(job: DescribeJob) -> None:
-    """Write all texts."""
+def run(job: DescribeJob) -> dict[str, list[Path]]:
+    """Write all texts, and return their files."""
     known = read_known(job.folder, job.results)
     methods = write_methods(known)
-    folder = job.output.parent
-    write_text(job.output, methods.markdown())
-    write_text(folder / "methods.tex", methods.latex())
-    write_text(folder / "methods.bib", methods.bibtex)
     facts = state_facts(known, methods)
+    texts = {"methods.tex": methods.latex(), "methods.bib": methods.bibtex}
     rows = []
     for name, (title, _) in TITLES.items():
         items = fill_checklist(name, facts, job.answers)
-        write_text(folder / f"{name}.md", as_markdown(items))
+        texts[f"{name}.md"] = as_markdown(items)
         rows += [item.row for item in items]
         log.info("%s: %s", title, completeness(items))
+    texts |= {f"{card.name}/README.md": card.markdown() for card in _cards(known, job)}
+    folder = job.output.parent
+    write_text(job.output, methods.markdown())
+    for place, text in texts.items():
+        write_text(folder / place, text)
     write_table(folder / "checklists.tsv", rows, COLUMNS)
-    for card in _cards(known, job):
-        write_text(folder / card.name / "README.md", card.markdown())
+    return {"outputs": [folder / place for place in (*texts, "checklists.tsv")]}
 
 
 def _cards(known: Known, job: DescribeJob) -> list[Card]:

@@ -16,8 +16,8 @@ from segmake.progress import tell
 from segmake.redrawing import draw, find_tables
 
 
-def run(job: FiguresJob) -> None:
-    """Draw all figures; those that are not drawn any more are removed."""
+def run(job: FiguresJob) -> dict[str, list[Path]]:
+    """Draw all figures, and return their files; those that are not drawn any more are removed."""
     root = job.folder or Path()
     found = job.model_copy(update=find_tables(root)) if job.folder else job
     old = _drawn(job.output)
@@ -25,6 +25,7 @@ def run(job: FiguresJob) -> None:
     for name in old - {name for entry in entries for name in entry.files}:
         (job.output.parent / name).unlink(missing_ok=True)
     tell("%d figures in %s", len(entries), job.output.parent)
+    return {"outputs": [job.output.parent / name for entry in entries for name in entry.files]}
 
 
 def _drawn(table: Path) -> set[str]:

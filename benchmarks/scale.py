@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scale_data import write_real, write_sheet, write_touched
+from segmake.dataset.sheet import shard_name
 from segmake.operations.roster import read_roster
 from segmake.tables import read_table, write_table
 
@@ -90,7 +91,7 @@ def planned(folder: Path, cases: int, repeats: int) -> Iterable[dict[str, str]]:
     yield cheapest(
         "what each cluster job parses",
         repeats,
-        [*base, "-n", "--quiet", "rules", "--", "convert/shard-00.tsv"],
+        [*base, "-n", "--quiet", "rules", "--", f"convert/shard-{shard_name(0, shards)}.tsv"],
     )
     changed = [*base, "-n", "--quiet", "rules", "--config", "evaluate={nsd_tolerance_mm: 2.0}"]
     yield cheapest("one changed setting, planned", repeats, changed) | {"jobs": jobs_in(run(changed).printed)}

@@ -4,7 +4,7 @@ import pytest
 
 from segmake.audit.lineage import Source, Story
 from segmake.audit.manifests import Made
-from segmake.audit.telling import format_story
+from segmake.audit.telling import coloured, format_story
 
 ROOT = Path("/run")
 DIGEST = "a" * 64
@@ -97,3 +97,9 @@ def test_commits_are_shortened_and_versions_told_as_then_and_now():
     versions = {"commit": ("c" * 40 + "-dirty", "d" * 40), "segmake": ("0.1.0", "")}
     text = " ".join(story(Source(ROOT / "a.tsv", "same", job, ROOT), versions=versions).split())
     assert f"since then commit {'c' * 12}-dirty -> {'d' * 12}, segmake 0.1.0 -> none; 0 as then" in text
+
+
+def test_on_a_terminal_what_changed_stands_out():
+    text = story(source("plan/plan.json", "plan", "same", source("cases.tsv", "", "changed")))
+    assert coloured(text).count("\x1b[1;31mCHANGED\x1b[0m") == 1
+    assert coloured(story(source("plan/plan.json", "plan"))) == story(source("plan/plan.json", "plan"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ OWN = {
     "missing": "MISSING",
     "unrecorded": "there, its content was not recorded",
 }
+ALARMS = re.compile(r"\b(CHANGED|MISSING|NOT what its job made)\b")
 MARGIN = 12
 """Width of the names of what is told."""
 
@@ -146,3 +148,8 @@ def _wrapped(name: str, text: str, width: int) -> list[str]:
         ""
     ]
     return [f"{name if index == 0 else '':<{MARGIN}}{part}" for index, part in enumerate(parts)]
+
+
+def coloured(text: str) -> str:
+    """A story for a terminal: what is not as it was stands out."""
+    return ALARMS.sub("\x1b[1;31m\\1\x1b[0m", text)

@@ -6,11 +6,12 @@ import sys
 
 from segmake.audit.configured import read_configuration
 from segmake.audit.lineage import tell_story
-from segmake.audit.telling import format_story
+from segmake.audit.telling import coloured, format_story
 from segmake.jobs import ExplainJob
 
 
 def run(job: ExplainJob) -> None:
     """Print the file's story."""
     settings = read_configuration(job.config) if job.config else None
-    sys.stdout.write(format_story(tell_story(job.file, job.depth, settings)))
+    text = format_story(tell_story(job.file, job.depth, settings))
+    sys.stdout.write(coloured(text) if sys.stdout.isatty() else text)

@@ -53,6 +53,10 @@ def write_page(rows: Rows, table: Path) -> None:
         "",
         *_limit(plan),
         "",
+        "The same for the tiny scans: the start is that of processes, the slope what a case costs beside its work.",
+        "",
+        *_fits(real),
+        "",
         f"{datetime.now(UTC):%Y-%m-%d}, {processor_name()}, Python {sys.version.split()[0]}, snakemake "
         f"{versions['snakemake']}, segmake {versions['segmake']}. Written by `benchmarks/scale.py`; the "
         "fastest of several runs each; memory is the peak of the largest process.",

@@ -53,7 +53,7 @@ def write_page(rows: Rows, table: Path) -> None:
         "",
         *_limit(plan),
         "",
-        "The same for the tiny scans: the start is that of processes, the slope what a case costs beside its work.",
+        "The same for the tiny scans: the start is that of processes, the slope what a case costs.",
         "",
         *_fits(real),
         "",

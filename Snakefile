@@ -36,6 +36,7 @@ include: "workflow/rules/predict.smk"
 include: "workflow/rules/external.smk"
 include: "workflow/rules/postprocess.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/classification.smk"
 include: "workflow/rules/slice.smk"
 include: "workflow/rules/fit.smk"
 include: "workflow/rules/classify.smk"
@@ -50,6 +51,6 @@ include: "workflow/rules/telling.smk"
 rule all:
     default_target: True
     input:
-        ["report/index.html"] if MODELS else [],
+        "report/index.html",
         CLASSIFIED,
         "ro-crate-metadata.json",

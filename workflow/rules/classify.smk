@@ -2,18 +2,6 @@
 classifiers look (classify/<classifier>/explain/)."""
 
 
-def fitted_folds(wildcards):
-    """Fitted folds of a classifier."""
-    folds = CLASSIFIERS[wildcards.classifier].folds
-    return [f"fit/{wildcards.classifier}/fold-{fold}/model.pt" for fold in folds]
-
-
-def trusted(wildcards):
-    """A network outside of MONAI and timm may be imported where the configuration names it."""
-    network = CLASSIFIERS[wildcards.classifier].network
-    return ["--trust", network] if "." in network else []
-
-
 rule classify:
     """Classify the patches of one shard: training cases out of fold, others by all folds together."""
     input:

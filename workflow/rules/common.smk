@@ -17,6 +17,7 @@ from segmake.tables import hash_path
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 MOVED = workflow.modifier.path_modifier.replace_prefix("report") != "report"
+DIRECTORY = workflow.overwrite_workdir and Path(workflow.overwrite_workdir)
 
 # A relative path counts from where snakemake was started, else from an overlay's folder, else from here.
 FOLDERS = [
@@ -34,10 +35,8 @@ os.environ.update(
 
 gc.disable()  # of 100,000 cases, looking for cycles among them would take as long as reading them
 try:
-    EXPERIMENT = Experiment.load(
-        config, FOLDERS, workflow.overwrite_workdir and Path(workflow.overwrite_workdir)
-    )
-    check_writable(Path(workflow.overwrite_workdir or (Path() if MOVED else EXPERIMENT.settings.workdir)))
+    EXPERIMENT = Experiment.load(config, FOLDERS, DIRECTORY)
+    check_writable(DIRECTORY or (Path() if MOVED else EXPERIMENT.settings.workdir))
 except SegmakeError as error:
     print(f"segmake: {error}", file=sys.stderr)
     sys.exit(2)

@@ -2,29 +2,15 @@
 
 TOLD = {
     "plan": ["plan/plan.json"] if MODELS else [],
-    "cases": (
-        per_shard("convert/shard-{shard}.tsv")
-        if MODELS or SLICE.source != "images"
-        else []
-    ),
-    "predictions": expand(
-        f"{LABELLED}/{{model}}/shard-{{shard}}.tsv", model=MODELS, shard=SHARDS
-    ),
+    "cases": (per_shard("convert/shard-{shard}.tsv") if MODELS or SLICE.source != "images" else []),
+    "predictions": expand(f"{LABELLED}/{{model}}/shard-{{shard}}.tsv", model=MODELS, shard=SHARDS),
     "metrics": expand("evaluate/{model}/metrics.tsv", model=MODELS),
     "summary": expand("evaluate/{model}/summary.tsv", model=MODELS),
     "subgroups": expand("evaluate/{model}/subgroups.tsv", model=MODELS),
     "comparison": ["evaluate/comparison.tsv"] if COMPARED else [],
     "ranking": ["evaluate/ranking.tsv"] if COMPARED else [],
-    "history": [
-        f"train/{name}/fold-{fold}/history.csv"
-        for name in TRAINED
-        for fold in TRAINED[name].folds
-    ]
-    + [
-        f"fit/{name}/fold-{fold}/history.csv"
-        for name in CLASSIFIERS
-        for fold in CLASSIFIERS[name].folds
-    ],
+    "history": [f"train/{name}/fold-{fold}/history.csv" for name in TRAINED for fold in TRAINED[name].folds]
+    + [f"fit/{name}/fold-{fold}/history.csv" for name in CLASSIFIERS for fold in CLASSIFIERS[name].folds],
     "tables": (per_shard("resample/shard-{shard}.tsv", KNOWN) if MODELS else [])
     + expand("evaluate/{model}/shard-{shard}.tsv", model=MODELS, shard=KNOWN),
     "slices": per_shard("slice/shard-{shard}.tsv") if CLASSIFIERS else [],
@@ -41,12 +27,8 @@ rule report:
     input:
         **TOLD,
     output:
-        page=report(
-            "report/index.html", caption="../report/page.rst", category="Report"
-        ),
-        quality=report(
-            "report/quality.html", caption="../report/quality.rst", category="Report"
-        ),
+        page=report("report/index.html", caption="../report/page.rst", category="Report"),
+        quality=report("report/quality.html", caption="../report/quality.rst", category="Report"),
         cases=directory("report/cases"),
     log:
         "logs/report/report.log",
@@ -61,10 +43,7 @@ rule report:
     params:
         settings=flags(SETTINGS.report),
         tables=lambda wildcards, input: [
-            word
-            for name, files in TOLD.items()
-            if files
-            for word in (f"--{name}", *input.get(name))
+            word for name, files in TOLD.items() if files for word in (f"--{name}", *input.get(name))
         ],
     shell:
         "segmake --log {log:q} report {params.tables:q} --output {output.page:q} {params.settings:q}"

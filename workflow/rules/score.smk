@@ -2,23 +2,6 @@
 lesion and patient, the FROC of lesions that a 3D model found, and the comparison of classifiers.
 """
 
-PHANTOM_LESIONS = (
-    SETTINGS.data.layout == "phantom" and SETTINGS.phantom.kind == "luna" and SLICE.lesions is None
-)
-DETECTS = SLICE.source == "prediction" and bool(SLICE.lesions or PHANTOM_LESIONS)
-SAMPLING = ("resamples", "confidence")
-SCORING_ALONE = [name for name in type(SETTINGS.score).model_fields if name not in SAMPLING]
-MARKS = (
-    {name: f"score/{{classifier}}/{name}.csv" for name in ("marks", "nodules", "scans")} if DETECTS else {}
-)
-
-
-def places(wildcards, input):
-    """Where the true places of the lesions are known from."""
-    if not DETECTS:
-        return []
-    return ["--lesions", str(SLICE.lesions)] if SLICE.lesions else ["--phantoms", *input.phantoms]
-
 
 rule score:
     """Calibrate and decide on out-of-fold patches, score every level with intervals over patients."""
@@ -112,8 +95,3 @@ rule delong:
     shell:
         "segmake --log {log:q} delong --predictions {input.predictions:q} --output {output.table:q} "
         "{params.settings:q}"
-
-
-CLASSIFIED = expand("score/{classifier}/summary.tsv", classifier=CLASSIFIERS)
-CLASSIFIED += expand("score/{classifier}/froc.tsv", classifier=CLASSIFIERS) if DETECTS else []
-CLASSIFIED += ["score/comparison.tsv"] if len(CLASSIFIERS) > 1 else []

@@ -2,18 +2,6 @@
 folds. The folds are those of the plan where there is a 3D branch."""
 
 
-def slice_input(wildcards):
-    """What the patches of a shard are cut from: nothing of ours where they are images of the user."""
-    if SLICE.source == "images":
-        return {}
-    files = {"table": f"convert/shard-{wildcards.shard}.tsv"}
-    if SLICE.source == "prediction":
-        files["predictions"] = f"{LABELLED}/{EXPERIMENT.sliced_model}/shard-{wildcards.shard}.tsv"
-    if SETTINGS.data.layout == "phantom" and SETTINGS.phantom.kind == "luna" and SLICE.lesions is None:
-        files["phantoms"] = f"phantom/shard-{wildcards.shard}.tsv"
-    return files
-
-
 rule slice:
     """Cut the patches of one shard."""
     input:

@@ -44,6 +44,11 @@ KNOWN = (*RESNETS, *DENSENETS, *EFFICIENTNETS, *SENETS, "vit")
 class PlainViT(ViT):  # type: ignore[misc]
     """MONAI's vision transformer (Dosovitskiy et al., ICLR 2021) that returns its logits alone."""
 
+    def __init__(self, in_channels: int, img_size: int, patch_size: int, **options: Any) -> None:
+        if img_size % patch_size:  # the last rows and columns would not be seen
+            raise ValueError(f"its squares of {patch_size} pixels do not divide {img_size}")
+        super().__init__(in_channels, img_size, patch_size, **options)
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits [B, classes]."""
         logits: Tensor = super().forward(x)[0]

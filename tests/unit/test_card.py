@@ -63,3 +63,8 @@ def test_what_to_watch(tmp_path, sites, told):
     assert "Two cases of one patient. Channels: t1 (mr)." in text
     assert "One case failed or could not take part; " in text
     assert told.lower() in text.lower()
+
+
+def test_a_bar_in_a_label_stays_in_its_cell():
+    score = {"split": "test", "of": "a|b", "metric": "dice", "value": 0.5, "interval": "", "patients": "3"}
+    assert Card._table([score]).splitlines()[-1] == r"| test cases | a\|b | Dice | 0.5 | 3 |"

@@ -32,6 +32,7 @@ def test_marks_become_citations_of_latex_and_the_rest_is_escaped():
     )
     assert as_latex("1 \N{MULTIPLICATION SIGN} 2 & #3") == r"1 $\times$ 2 \& \#3"
     assert as_latex("") == ""
+    assert as_latex(r"a{b}$c\d~^") == r"a\{b\}\$c\textbackslash{}d\textasciitilde{}\textasciicircum{}"
 
 
 def test_keys_are_listed_once_in_order():

@@ -90,7 +90,8 @@ class Card:
         for score in scores:
             value = f"{score['value']:.3g}{score['interval']}"
             cells = [SPLITS.get(score["split"], score["split"]), score["of"], SHOWN[score["metric"]], value]
-            lines.append(f"| {' | '.join(cells)} | {score['patients']} |")
+            told = (cell.replace("|", "\\|") for cell in (*cells, score["patients"]))
+            lines.append(f"| {' | '.join(told)} |")
         return "\n".join(lines)
 
     def _caveats(self) -> str:

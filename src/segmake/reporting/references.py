@@ -13,7 +13,13 @@ MARK = re.compile(r" ?\[(@[a-z0-9]+(?:; @[a-z0-9]+)*)\]")
 ENTRY = re.compile(r"@\w+\{([a-z0-9]+),\n.*?\n\}\n", re.DOTALL)
 FIELD = re.compile(r"(\w+) = \{((?:[^{}]|\{[^{}]*\})*)\}")
 ACCENTS = {r"{\"o}": "ö", r"{\'a}": "á"}
-SPECIAL = {"%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", TIMES: r"$\times$", "²": r"$^2$", "³": r"$^3$"}
+SPECIAL = {
+    **{letter: f"\\{letter}" for letter in "%&_#${}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    TIMES: r"$\times$",
+}
 """What LaTeX wants written in another way."""
 
 

@@ -99,7 +99,7 @@ def test_what_monai_lacks_needs_timm(monkeypatch):
 
 
 def test_a_size_that_a_network_cannot_take_is_told_before_training():
-    with pytest.raises(ConfigError, match="of 60 x 60 pixels.*squares of 16 pixels do not divide 60"):
+    with pytest.raises(ConfigError, match=r"of 60 x 60 pixels.*squares of 16 pixels do not divide 60"):
         make("vit", size=60, **SMALL_VIT)
     vit = make("vit", **SMALL_VIT)
     with pytest.raises(ConfigError, match=r"cannot take images of 32 x 32: .*change slice\.size"):

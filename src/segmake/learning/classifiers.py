@@ -118,7 +118,12 @@ def _maker(name: str, channels: int, classes: int, size: int) -> Maker:
     if name in SENETS:
         return partial(getattr(nets, SENETS[name]), **into, **onto)
     if name == "vit":
-        fixed = {"img_size": size, "patch_size": VIT_PATCH, "classification": True, "post_activation": None}
+        fixed: dict[str, Any] = {
+            "img_size": size,
+            "patch_size": VIT_PATCH,
+            "classification": True,
+            "post_activation": None,
+        }
         return partial(PlainViT, **into, **onto, **fixed)
     if "." in name:
         return _imported(name, channels, classes, size)

@@ -68,7 +68,10 @@ def stopped_and_resumed(tmp_path, monkeypatch, step, **changes):
         {"augment": "strong", "balance": "sampling"},
         {"loss": "focal", "balance": "weights", "smoothing": 0.1, "precision": "bf16"},
         {"accumulate": 2, "optimizer": "sgd", "momentum": 0.9, "layer_decay": 0.5},
-        {"network": "densenet121", "options": {"init_features": 4, "growth_rate": 4, "dropout_prob": 0.2}},
+        {
+            "network": "densenet121",
+            "options": {"init_features": 4, "growth_rate": 4, "block_config": (1, 1), "dropout_prob": 0.2},
+        },
     ],
 )
 def test_stopped_and_resumed_equals_undisturbed(tmp_path, monkeypatch, changes):

@@ -1,18 +1,18 @@
 """Does a Grad-CAM light up on the nodule? Share of the heat inside the lesion's box, against chance.
 
-    snakemake --configfile config/luna.yaml --cores all
-    python benchmarks/gradcam.py results/luna [--classifier NAME]
+    python benchmarks/gradcam.py [--folder results/gradcam]
 
-Every true nodule of the phantoms is shown to the classifiers that have not learned from its case, in a patch
-that is cut up to a quarter of its side off the nodule: a network that only looks at the middle gains nothing.
-The box is that of the true label map in the same patch; chance is its share of the patch's area. Maps are of
-the class that was called. Writes benchmarks/results/gradcam.{tsv,md}.
+Luna phantoms are cut at places up to a quarter of a patch off each nodule, and at as many places without one:
+a network that only looks at the middle gains nothing. The workflow fits a small ResNet to tell them apart. Of
+the test patches with a nodule that it calls so, heat inside the box of the true label map in the same patch
+is compared with the box's share of the area. Writes benchmarks/results/gradcam.{tsv,md}.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,99 +20,146 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 
 from nnunet import bullets
-from segmake.inference.attention import grad_cam, heat_share, occlusion
-from segmake.learning.classifier import TrainedClassifier, load_classifier, normalise
-from segmake.patches import read_folds
+from segmake.inference.attention import grad_cam, heat_share
+from segmake.learning.classifier import load_classifier, normalise
+from segmake.patches import Patch, read_patches
 from segmake.prepare.cutting import Sight, patch_at
-from segmake.prepare.framing import find_window
 from segmake.provenance import package_versions, processor_name
-from segmake.tables import Row, read_cases, write_table, write_text
+from segmake.tables import Row, read_cases, read_table, write_table, write_text
 from segmake.volume.findings import findings
 from segmake.volume.read import read_volume
+from segmake.volume.store import load_array
 from segmake.volume.volume import Array, Volume
 
-RESULTS = Path(__file__).resolve().parent / "results"
+CHECKOUT = Path(__file__).resolve().parents[1]
+RESULTS = CHECKOUT / "benchmarks/results"
+SIZE, EXTENT_MM, TURNS = 64, 40.0, 2
 OFF = 0.25
-"""Largest distance of the nodule from the patch's middle along each axis, in sides."""
+"""Largest distance of the nodule from the patch's middle along x and y, in sides of a patch."""
+CONFIG: dict[str, Any] = {
+    "shards": 1,
+    "data": {"layout": "phantom"},
+    "phantom": {"kind": "luna", "count": 24, "size": 56, "test": 8},
+    "plan": {"folds": 2},
+}
+BRANCH: dict[str, Any] = {
+    "slice": {"source": "lesions", "size": SIZE, "extent_mm": EXTENT_MM},
+    "divide": {"allow": ["duplicates", "shortcut", "group"]},  # patches of one nodule overlap
+    "fit": {"network": "resnet10", "steps": 120, "batch": 16, "folds": [0], "flip": ["x", "y"], "lr": 2e-3},
+    "classifiers": {"resnet10": {}},
+}
 
 
-def sights(settings: dict[str, Any], volume: Volume) -> tuple[Sight, Sight]:
-    """How the patches were cut, and the same for the label map."""
-    window = settings["window"].get("ct") or find_window(volume.data, "ct")
-    planes, size = settings["planes"], settings["size"]
-    return Sight([tuple(window)], planes, size), Sight([(0.0, 1.0)], planes, size)
+def run(folder: Path, config: dict[str, Any], *targets: str) -> None:
+    """Run the workflow."""
+    overlay = folder / "overlay.yaml"
+    write_text(overlay, yaml.safe_dump(config | {"workdir": str(folder)}))
+    words = [sys.executable, "-m", "snakemake", *targets, "--cores", "all", "-q", "all"]
+    subprocess.run([*words, "-s", str(CHECKOUT / "Snakefile"), "--configfile", str(overlay)], check=True)
+
+
+def shown(label: Volume, centre: Array) -> Array:
+    """The true label map in the patch round a place, as a mask [S, S]."""
+    mask: Array = patch_at(label, centre, EXTENT_MM, Sight([(0.0, 1.0)], "axial", SIZE))[0] > 127
+    return mask
+
+
+def truth(row: Row) -> Volume:
+    """The nodules of a converted case, 0 or 1."""
+    label = read_volume(Path(row["label"]))
+    return Volume((label.data > 0).astype(np.uint8), label.affine)
+
+
+def places(row: Row, random: np.random.Generator) -> Iterator[tuple[Array, str]]:
+    """Places off each nodule, and as many without any, in world mm (RAS+)."""
+    label = truth(row)
+    found = 0
+    for part in findings(label, {"nodule": 1}, 0.0):
+        for _ in range(TURNS):
+            centre = np.array(part.centroid_mm)
+            centre[:2] += random.uniform(-OFF, OFF, 2) * EXTENT_MM
+            if inside(label, centre) and shown(label, centre).any():
+                found += 1
+                yield centre, "nodule"
+    while found:
+        voxel = random.uniform(0.2, 0.8, 3) * label.shape
+        centre = (label.affine @ [*voxel, 1.0])[:3]
+        if not shown(label, centre).any():
+            found -= 1
+            yield centre, "background"
+
+
+def inside(volume: Volume, centre: Array) -> bool:
+    """Whether a place lies in the volume."""
+    voxel = (np.linalg.inv(volume.affine) @ [*centre, 1.0])[:3]
+    return bool((voxel > 0).all() and (voxel < np.array(volume.shape) - 1).all())
 
 
 def box(mask: Array) -> Array:
     """Bounding box of a mask [S, S], as a mask."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    inside = np.zeros_like(mask)
-    inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
-    return inside
+    result = np.zeros_like(mask)
+    result[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    return result
 
 
-def patches(row: Row, settings: dict[str, Any], random: np.random.Generator) -> Iterator[tuple[Array, Array]]:
-    """Each nodule of a case off the middle of a patch: pixels [C, S, S], box [S, S]."""
-    volume, label = read_volume(Path(row["path"])), read_volume(Path(row["label"]))
-    extent = settings["extent_mm"] or 50.0
-    sight, plain = sights(settings, volume)
-    for part in findings(Volume((label.data > 0).astype(np.uint8), label.affine), {"nodule": 1}, 0.0):
-        for _ in range(20):  # a nodule at the pleura may leave no room on one side
-            centre = np.array(part.centroid_mm)
-            centre[:2] += random.uniform(-OFF, OFF, 2) * extent
-            mask = patch_at(Volume((label.data > 0).astype(np.float32), label.affine), centre, extent, plain)
-            shown = (mask > 127).any(axis=0)  # in whichever plane
-            if shown.any():
-                yield patch_at(volume, centre, extent, sight), box(shown)
-                break
-
-
-def measure(folder: Path, models: list[TrainedClassifier], settings: dict[str, Any]) -> list[Row]:
-    """A row per nodule."""
-    folds = read_folds(folder / "divide/folds.tsv")
-    random = np.random.default_rng(0)
+def measure(folder: Path) -> list[Row]:
+    """A row per test patch with a nodule that is called so."""
+    model = load_classifier(folder / "fit/resnet10/fold-0/model.pt", torch.device("cpu"))
+    cases = {row["case"]: row for row in read_cases([folder / "convert/shard-00.tsv"])}
     rows: list[Row] = []
-    for row in read_cases(sorted((folder / "convert").glob("shard-*.tsv"))):
-        fold = folds.get(row["case"])
-        fit = [m for m in models if (fold is None or m.fold == fold) and row["case"] not in m.training]
-        for pixels, inside in patches(row, settings, random) if fit else ():
-            image = normalise(torch.from_numpy(pixels[np.newaxis]))[0]
-            with torch.inference_mode():
-                called = int(fit[0].network(image[None]).argmax())
-            network = fit[0].network
-            maps = {
-                "grad_cam": grad_cam(network, image, called),
-                "occlusion": occlusion(network, image, called),
-            }
-            shares = {name: f"{heat_share(heat, inside):.4f}" for name, heat in maps.items()}
-            row_of = {"case": row["case"], "split": row["split"], "called": fit[0].classes[called]}
-            rows.append({**row_of, "chance": f"{inside.mean():.4f}", **shares})
+    for patch in read_patches([folder / "slice/shard-00.tsv"]):
+        if patch.split == "test" and patch.class_ == "nodule":
+            rows += of_patch(patch, truth(cases[patch.case]), model.network)
     return rows
 
 
+def of_patch(patch: Patch, label: Volume, network: torch.nn.Module) -> Iterator[Row]:
+    """The share of one patch, if it is called a nodule."""
+    image = normalise(torch.from_numpy(load_array(patch.path)[[patch.index]]))[0]
+    with torch.inference_mode():
+        called = int(network(image[None]).argmax())
+    if called == 1:
+        lesion = box(shown(label, np.array([patch.x_mm, patch.y_mm, patch.z_mm])))
+        share = heat_share(grad_cam(network, image, 1), lesion)
+        yield {
+            "case": patch.case,
+            "patch": str(patch.index),
+            "chance": f"{lesion.mean():.4f}",
+            "share": f"{share:.4f}",
+        }
+
+
 def main() -> None:
-    """Measure and write."""
+    """Run, measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results", type=Path)
-    parser.add_argument("--classifier", default="")
-    options = parser.parse_args()
-    fitted = options.results / "fit"
-    name = options.classifier or min(path.name for path in fitted.iterdir())
-    paths = sorted((fitted / name).glob("fold-*/model.pt"))
-    models = [load_classifier(path, torch.device("cpu")) for path in paths]
-    manifest = next(iter(sorted((options.results / "slice").glob("shard-*.manifest.json"))))
-    settings = json.loads(manifest.read_text(encoding="utf-8"))["settings"]
-    rows = measure(options.results, models, settings)
-    means = {key: np.mean([float(row[key]) for row in rows]) for key in ("chance", "grad_cam", "occlusion")}
+    parser.add_argument("--folder", type=Path, default=CHECKOUT / "results/gradcam")
+    folder = parser.parse_args().folder.resolve()
+    run(folder, CONFIG | {"models": {"unet": {}}}, "convert/shard-00.tsv")
+    random = np.random.default_rng(0)
+    names = ("case", "coordX", "coordY", "coordZ", "class")
+    table = [
+        dict(zip(names, (row["case"], *(centre * [-1, -1, 1]).round(3), kind), strict=True))
+        for row in read_cases([folder / "convert/shard-00.tsv"])
+        for centre, kind in places(row, random)
+    ]
+    write_table(folder / "places.tsv", table)
+    branch = BRANCH | {"slice": BRANCH["slice"] | {"lesions": str(folder / "places.tsv")}}
+    run(folder, CONFIG | {"models": {"unet": {}}} | branch, "score/resnet10/summary.tsv")
+    rows = measure(folder)
+    share, chance = (np.array([float(row[key]) for row in rows]) for key in ("share", "chance"))
+    scores = read_table(folder / "score/resnet10/summary.tsv")
+    area = next(r for r in scores if (r["level"], r["split"], r["metric"]) == ("patch", "test", "auroc"))
     facts = {
-        "nodules": len(rows),
-        "mean share of heat, Grad-CAM": f"{means['grad_cam']:.3f}",
-        "mean share of heat, occlusion": f"{means['occlusion']:.3f}",
-        "mean chance (area of the box)": f"{means['chance']:.3f}",
-        "Grad-CAM above chance": f"{np.mean([float(r['grad_cam']) > float(r['chance']) for r in rows]):.0%}",
-        "classifier": f"{name}, {models[0].settings.network}, {len(models)} folds",
+        "test patches with a nodule that are called so": len(rows),
+        "mean share of the heat inside the box": f"{share.mean():.3f}",
+        "mean share of the area (chance)": f"{chance.mean():.3f}",
+        "ratio of the means": f"{share.mean() / chance.mean():.2f}",
+        "patches above chance": f"{np.mean(share > chance):.0%}",
+        "AUC of nodule against background, test patches": area["value"],
         "date": time.strftime("%Y-%m-%d"),
         "processor": processor_name(),
         "torch": package_versions()["torch"],

@@ -37,9 +37,10 @@ def test_two_classes_are_scored_for_the_positive_one():
     told = {row["group"]: row for row in prediction_rows(levels) if row["level"] == "patch"}
     chance = [float(told[row["group"]]["p_malignant"]) for row in rows]
     called = [told[row["group"]]["decision"] == "malignant" for row in rows]
+    score = [float(told[row["group"]]["score_malignant"]) for row in rows]
     expected = {
-        "auroc": reference.roc_auc_score(truth, chance),
-        "ap": reference.average_precision_score(truth, chance),
+        "auroc": reference.roc_auc_score(truth, score),
+        "ap": reference.average_precision_score(truth, score),
         "accuracy": reference.accuracy_score(truth, called),
         "balanced_accuracy": reference.balanced_accuracy_score(truth, called),
         "precision": reference.precision_score(truth, called),
@@ -75,7 +76,8 @@ def test_of_more_classes_each_is_scored_and_their_mean_and_all_together():
     truth = np.array([row["class"] for row in rows])
     told = {row["group"]: row for row in prediction_rows(levels) if row["level"] == "patch"}
     chances = np.array([[float(told[row["group"]][f"p_{n}"]) for n in "xyz"] for row in rows])
-    areas = [reference.roc_auc_score(truth == name, chances[:, k]) for k, name in enumerate("xyz")]
+    scores = np.array([[float(told[row["group"]][f"score_{n}"]) for n in "xyz"] for row in rows])
+    areas = [reference.roc_auc_score(truth == name, scores[:, k]) for k, name in enumerate("xyz")]
     for name, area in zip("xyz", areas, strict=True):
         assert float(found["auroc", name]["value"]) == pytest.approx(area, abs=1e-4)
     assert float(found["auroc", "macro"]["value"]) == pytest.approx(np.mean(areas), abs=1e-4)
@@ -172,3 +174,12 @@ def test_the_text_has_a_line_per_level_and_class():
     area = next(row for row in rows if (row["split"], row["metric"]) == ("train", "auroc"))
     assert f"{float(area['value']):.3f} [{float(area['low']):.3f}, {float(area['high']):.3f}]" in text[2]
     assert "[" not in text[1]
+
+
+def test_parts_with_temperatures_of_their_own_are_ranked_alike():
+    rows = many(20, scale=3.0)
+    levels = judged(rows)
+    area = float(cells(summary_rows(levels, 10, FAST))["auroc", "malignant"]["value"])
+    truth = [row["class"] == "malignant" for row in rows]
+    logits = [float(row["logit_malignant"]) for row in rows]
+    assert area == pytest.approx(reference.roc_auc_score(truth, logits), abs=1e-6)

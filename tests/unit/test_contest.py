@@ -17,7 +17,7 @@ def predictions(gain, count=60, seed=0, classes=("benign", "malignant"), **more)
         chances = np.exp(scores) / np.exp(scores).sum()
         row = {"level": "patient", "split": "test", "class": classes[truth], "group": f"p{number:03d}"}
         row |= {"case": "", "lesion": "", "patch": "", "fold": ""}
-        rows.append(row | {f"p_{n}": f"{c:.6g}" for n, c in zip(classes, chances, strict=True)} | more)
+        rows.append(row | {f"score_{n}": f"{c:.6g}" for n, c in zip(classes, chances, strict=True)} | more)
     return rows
 
 
@@ -25,7 +25,7 @@ def test_a_pair_is_that_of_delong():
     one, other = predictions(1.0), predictions(0.5, seed=1)
     (row,) = contest_rows({"a": one, "b": other}, 0.95)
     truth = np.array([r["class"] == "malignant" for r in one])
-    scores = np.array([[float(r["p_malignant"]) for r in each] for each in (one, other)])
+    scores = np.array([[float(r["score_malignant"]) for r in each] for each in (one, other)])
     found = areas(truth, scores, [r["group"] for r in one])
     test = difference(found, 0, 1, 0.95)
     assert float(row["auroc"]) == pytest.approx(found.values[0], abs=1e-5)

@@ -24,7 +24,7 @@ COLUMNS = (
     *("difference", "ci_low", "ci_high", "z", "p", "p_holm", "verdict"),
 )
 UNIT = ("group", "case", "lesion", "patch")
-PROBABILITY = "p_"
+SCORE = "score_"
 
 Key = tuple[str, str, str]
 """Level, split, class."""
@@ -42,7 +42,7 @@ def contest_rows(predictions: Mapping[str, Sequence[Row]], confidence: float) ->
     """Compare every pair of classifiers.
 
     Args:
-        predictions: classifier -> rows with level, split, class, `UNIT` and a probability of each class.
+        predictions: classifier -> rows with level, split, class, `UNIT` and a score of each class.
         confidence: coverage of the intervals, and 1 - the level of the tests.
     """
     found = {name: _gather(rows) for name, rows in predictions.items()}
@@ -67,8 +67,8 @@ def _gather(rows: Sequence[Row]) -> dict[Key, Scored]:
 
     Of two classes that exclude each other both columns say the same, and the last is taken.
     """
-    names = [name.removeprefix(PROBABILITY) for name in (rows or [{}])[0] if name.startswith(PROBABILITY)]
-    sums = [sum(float(row[PROBABILITY + name]) for name in names) for row in rows]
+    names = [name.removeprefix(SCORE) for name in (rows or [{}])[0] if name.startswith(SCORE)]
+    sums = [sum(float(row[SCORE + name]) for name in names) for row in rows]
     exclusive = len(names) == 2 and all(abs(total - 1) < 1e-4 for total in sums)
     found: dict[Key, Scored] = {}
     for row in rows:
@@ -78,7 +78,7 @@ def _gather(rows: Sequence[Row]) -> dict[Key, Scored]:
             scored = found.setdefault((row["level"], row["split"], name), Scored())
             unit = tuple(row[column] for column in UNIT)
             scored.truth[unit] = name in row["class"].split(JOINT)
-            scored.scores[unit] = float(row[PROBABILITY + name])
+            scored.scores[unit] = float(row[SCORE + name])
     return found
 
 

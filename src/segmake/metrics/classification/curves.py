@@ -28,13 +28,15 @@ def curve_rows(decided: Sequence[Decided], bins: int) -> list[dict[str, object]]
 
     x and y are false positive rate and sensitivity (roc), recall and precision (pr), mean probability and
     share that is true (reliability, Wilson interval), threshold and net benefit (decision; decision_all
-    acts on everyone). `extra` is the threshold, of reliability the number of units.
+    acts on everyone). `extra` is the threshold (of roc and pr before
+    calibration), of reliability the number of units.
     """
     rows: list[dict[str, object]] = []
     for split, part in judged_parts(decided):
         for k in part.level.task.judged:
             head = (part.level.name, split, part.level.task.classes[k])
-            for curve, points in _curves(part.level.truth[:, k], part.level.probability[:, k], bins):
+            units = (part.level.truth[:, k], part.level.probability[:, k], part.level.ranking[:, k])
+            for curve, points in _curves(*units, bins):
                 for x, y, low, high, extra in zip(*points, strict=True):
                     cells = (*head, curve, *map(rounded, (x, y, low, high, extra)))
                     rows.append(dict(zip(CURVES, cells, strict=True)))
@@ -54,7 +56,7 @@ def area_rows(summary: Iterable[Mapping[str, object]]) -> list[dict[str, object]
     return rows
 
 
-def _curves(truth: Flags, chance: Floats, bins: int) -> Iterator[tuple[str, Points]]:
+def _curves(truth: Flags, chance: Floats, ranking: Floats, bins: int) -> Iterator[tuple[str, Points]]:
     """Each curve with x, y, low, high, extra; those that need positives and negatives only where they are."""
     bars = reliability(truth, chance, bins)
     yield "reliability", (bars.probability, bars.frequency, bars.low, bars.high, bars.count)
@@ -64,9 +66,9 @@ def _curves(truth: Flags, chance: Floats, bins: int) -> Iterator[tuple[str, Poin
     ):
         yield name, _without_interval(THRESHOLDS, benefit, THRESHOLDS)
     if truth.any() and not truth.all():
-        roc = roc_curve(truth, chance).corners()
+        roc = roc_curve(truth, ranking).corners()
         yield "roc", _without_interval(roc.false_positive_rate, roc.sensitivity, roc.thresholds)
-        pr = precision_recall_curve(truth, chance)
+        pr = precision_recall_curve(truth, ranking)
         yield "pr", _without_interval(pr.recall, pr.precision, pr.thresholds)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -94,9 +94,13 @@ def learn(patches: Patches, settings: ScoreSettings) -> Rule:
 
 
 def seen(patches: Patches, temperature: Floats, settings: ScoreSettings) -> list[Level]:
-    """All levels of the patches, calibrated."""
-    probability = probabilities(patches.logits, temperature, patches.task.sigmoid)
-    return levels(patches, probability, settings.aggregate, settings.aggregate_lesions)
+    """All levels of the patches, calibrated; they are ranked by what they were before."""
+    how = (settings.aggregate, settings.aggregate_lesions)
+    scales = (temperature, np.ones_like(temperature))
+    calibrated, plain = (
+        levels(patches, probabilities(patches.logits, scale, patches.task.sigmoid), *how) for scale in scales
+    )
+    return [replace(a, ranking=b.probability) for a, b in zip(calibrated, plain, strict=True)]
 
 
 def _cuts(level: Level, settings: ScoreSettings) -> tuple[Floats, list[str]]:
@@ -185,5 +189,6 @@ def _joined(parts: Sequence[Decided]) -> Decided:
         np.concatenate([one.truth for one in each]),
         np.concatenate([one.known for one in each]),
         columns,
+        np.concatenate([one.ranking for one in each]),
     )
     return Decided(level, np.concatenate([part.called for part in parts]))

@@ -132,6 +132,9 @@ class Level:
     known: Flags
     columns: dict[str, list[str]]
     """`NAMES`, empty where a unit has several."""
+    ranking: Floats
+    """[units, classes] Probabilities before calibration: parts with temperatures of their own would not rank
+    alike."""
 
     def of_units(self, kept: Flags) -> Level:
         """Some of the units."""
@@ -139,9 +142,8 @@ class Level:
             name: [cell for cell, keep in zip(cells, kept, strict=True) if keep]
             for name, cells in self.columns.items()
         }
-        return Level(
-            self.name, self.task, self.probability[kept], self.truth[kept], self.known[kept], columns
-        )
+        parts = (self.probability[kept], self.truth[kept], self.known[kept], columns, self.ranking[kept])
+        return Level(self.name, self.task, *parts)
 
 
 def levels(patches: Patches, probability: Floats, patch_how: How, lesion_how: How) -> list[Level]:
@@ -200,9 +202,8 @@ def _level(
     truth = any_true(truth & known[:, None], owner, count)
     columns = {column: _common(patches.column(column), owner, count) for column in NAMES}
     known = any_true(known[:, None], owner, count)[:, 0]
-    return Level(
-        name, task, probability, truth if task.sigmoid else worst(truth, task.positive), known, columns
-    )
+    truth = truth if task.sigmoid else worst(truth, task.positive)
+    return Level(name, task, probability, truth, known, columns, probability)
 
 
 def _joined(task: Task, probability: Floats, owner: Owners, count: int, how: How) -> Floats:

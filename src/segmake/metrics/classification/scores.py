@@ -18,6 +18,7 @@ from segmake.metrics.classification.intervals import Estimate, Statistic, Status
 from segmake.metrics.classification.levels import JOINT, NAMES
 from segmake.metrics.classification.precision_recall import average_precision_statistic
 from segmake.metrics.classification.roc import auroc_statistic
+from segmake.metrics.classification.sweep import Flags
 from segmake.metrics.statistics import Bootstrap, Floats
 from segmake.metrics.summary import rounded
 from segmake.tables import Row
@@ -74,6 +75,8 @@ def prediction_rows(decided: Sequence[Decided]) -> list[dict[str, object]]:
             row["class"] = truth if each.level.known[unit] else ""
             chances = zip(classes, each.level.probability[unit], strict=True)
             row |= {f"p_{name}": rounded(chance) for name, chance in chances}
+            plain = zip(classes, each.level.ranking[unit], strict=True)
+            row |= {f"score_{name}": rounded(score) for name, score in plain}
             rows.append(row | {"decision": _joined(classes, each.called[unit]) or NONE})
     return rows
 
@@ -149,7 +152,7 @@ def _statistics(part: Decided, bins: int) -> dict[Key, Statistic]:
     decision = part.called.argmax(axis=1)
     for k in task.judged:
         truth, chance = level.truth[:, k], level.probability[:, k]
-        found |= _named(task.classes[k], _of_scores(truth, chance, bins))
+        found |= _named(task.classes[k], _of_scores(truth, chance, level.ranking[:, k], bins))
         if task.sigmoid:
             one = truth.astype(np.int64), part.called[:, k].astype(np.int64), 2
             found |= _named(task.classes[k], decision_statistics(*one) | decision_statistics(*one, 1))
@@ -170,11 +173,11 @@ def _statistics(part: Decided, bins: int) -> dict[Key, Statistic]:
     return found
 
 
-def _of_scores(truth: np.ndarray, chance: Floats, bins: int) -> dict[str, Statistic]:
+def _of_scores(truth: Flags, chance: Floats, ranking: Floats, bins: int) -> dict[str, Statistic]:
     """What needs no decision."""
     return {
-        "auroc": auroc_statistic(truth, chance),
-        "ap": average_precision_statistic(truth, chance),
+        "auroc": auroc_statistic(truth, ranking),
+        "ap": average_precision_statistic(truth, ranking),
         "brier": brier_statistic(truth, chance),
         "ece": calibration_error_statistic(truth, chance, bins),
     }

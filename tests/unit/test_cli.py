@@ -73,8 +73,9 @@ def test_help_explains_every_flag(command: str, capsys: pytest.CaptureFixture[st
     assert caught.value.code == 0
     text = capsys.readouterr().out
     annotation: Any = Segmake.model_fields[command].annotation
-    for name in annotation.__args__[0].model_fields:
-        assert name in text or name.upper() in text
+    for name, field in annotation.__args__[0].model_fields.items():
+        flag = field.alias or name
+        assert flag in text or flag.upper() in text
 
 
 def test_a_job_that_is_done_is_0(stage: list[BaseModel], capsys: pytest.CaptureFixture[str]) -> None:

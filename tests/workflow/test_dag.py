@@ -44,7 +44,11 @@ def test_fresh_dag_has_one_job_per_shard_and_stage(make_experiment: Make) -> Non
         "predict": 2,
         "evaluate": 2,
         "summarize": 1,
+        "examples": 1,
+        "figures": 1,
+        "describe": 1,
         "report": 1,
+        "crate": 1,
     }
 
 

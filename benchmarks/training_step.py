@@ -26,9 +26,12 @@ from torch import Tensor
 
 from segmake.device import autocast, choose_device, uses_bf16
 from segmake.learning import compiling, loop
+from segmake.learning.distributed import ALONE
+from segmake.learning.loading import Loader
 from segmake.learning.losses import Loss
 from segmake.learning.run import Run, average
 from segmake.learning.sampling import Case
+from segmake.learning.segmenting import Segmentation
 from segmake.plan import Plan
 from segmake.provenance import package_versions, processor_name
 from segmake.settings import TrainSettings
@@ -37,6 +40,8 @@ from segmake.volume.store import load_array
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 RESULTS = CHECKOUT / "benchmarks" / "results"
+NO_STATE = Path("no-state")
+"""Nothing is there: training begins."""
 
 
 @dataclass
@@ -54,7 +59,7 @@ class Way:
     def task(self, plan: Plan, cases: list[Case]) -> loop.Task:
         """What the loop would be given."""
         settings = TrainSettings(precision=self.precision, compile="always" if self.compiled else "never")
-        return loop.Task(plan, settings, 0, cases, cases[:1], {})
+        return loop.Task(Segmentation(plan, settings, cases, cases[:1]), {})
 
 
 def main() -> None:
@@ -98,20 +103,21 @@ def prepared(configfile: Path, threads: int) -> tuple[Plan, list[Case]]:
 
 def loading(task: loop.Task, steps: int) -> dict[str, float]:
     """Median seconds to read a batch, to augment it, and to wait for it while a step is computed."""
-    with loop._loader(task) as loader:
+    rows = task.share.rows
+    with Loader(task.lesson.source(rows)) as loader:
         read, augment, wait, step = [], [], [], []
-        run = loop._start(task)
-        loss = Loss.of(task.plan)
+        run = loop._start(task, NO_STATE)
+        loss = task.lesson.loss(ALONE)
         for number in range(steps):
             begun = time.perf_counter()
-            loader.sampler.read(number)
+            loader.source.read(number)
             read.append(time.perf_counter() - begun)
         for number in range(steps):
             waited, begun = loader.waited, time.perf_counter()
             batch = loader.take(number)
             wait.append(loader.waited - waited)
             between = time.perf_counter()
-            images, labels = loop._augment(batch, task, number)
+            images, labels = task.lesson.view(batch, number, task.device, rows)
             augment.append(time.perf_counter() - between)
             learn(run, images, labels, loss, task)
             step.append(time.perf_counter() - begun)
@@ -122,7 +128,7 @@ def loading(task: loop.Task, steps: int) -> dict[str, float]:
 def start(way: Way, plan: Plan, cases: list[Case]) -> None:
     """Make the network of a way, compiled where it says so, and warm it up."""
     task = way.task(plan, cases)
-    way.run, way.seconds = loop._start(task), []
+    way.run, way.seconds = loop._start(task, NO_STATE), []
     if way.channels_last:
         way.run.network.to(memory_format=torch.channels_last_3d)
     if way.compiled:

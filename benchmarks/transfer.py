@@ -18,7 +18,6 @@ import logging
 import platform
 import statistics
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from segmake.cli import main as segmake
 from segmake.learning.checkpoint import TrainedModel, save_model, versions
 from segmake.learning.loop import Task, train
 from segmake.learning.sampling import Case, generator
+from segmake.learning.segmenting import Segmentation
 from segmake.plan import Plan
 from segmake.settings import TrainSettings
 from segmake.tables import Row, read_cases, read_table, write_table, write_text
@@ -119,8 +119,8 @@ def pretrain(bench: Bench) -> Path:
     """Learn the whole hippocampus as one label on cases that the comparison does not use."""
     plan = bench.plan.model_copy(update={"labels": {"hippocampus": 1}})
     cases = [whole(read(row)) for row in bench.rows[0]]
-    settings = TrainSettings(steps=bench.pretrain_steps, compile="never")
-    return fit(bench, "pretrained", Task(plan, settings, 100, cases, [], identity(settings, plan, cases)))
+    settings = TrainSettings(steps=bench.pretrain_steps, compile="never", seed=100)
+    return fit(bench, "pretrained", Segmentation(plan, settings, cases, []))
 
 
 def learn(bench: Bench, arm: str, seed: int, start: Path) -> list[Row]:
@@ -128,32 +128,31 @@ def learn(bench: Bench, arm: str, seed: int, start: Path) -> list[Row]:
     settings = TrainSettings(
         steps=bench.steps,
         compile="never",
+        seed=seed,
         init_from=None if arm == "scratch" else start,
         freeze="encoder" if arm == "frozen encoder" else "none",
     )
     cases = [read(row) for row in bench.rows[1]]
-    task = Task(bench.plan, settings, seed, cases, [], identity(settings, bench.plan, cases) | {"seed": seed})
     name = f"{arm.replace(' ', '-')}-{seed}"
-    scores = score(bench, name, fit(bench, name, task))
+    scores = score(bench, name, fit(bench, name, Segmentation(bench.plan, settings, cases, [])))
     return [{"arm": arm, "seed": str(seed)} | row for row in scores]
 
 
-def identity(settings: TrainSettings, plan: Plan, cases: Sequence[Case]) -> dict[str, object]:
+def identity(lesson: Segmentation) -> dict[str, object]:
     """What a finished state must agree with to be kept."""
-    facts = settings.model_dump(mode="json")
-    return facts | {"plan": plan.model_dump(mode="json"), "names": [case.name for case in cases]}
+    facts = lesson.settings.model_dump(mode="json") | {"plan": lesson.plan.model_dump(mode="json")}
+    return facts | {"names": [case.name for case in lesson.training]}
 
 
-def fit(bench: Bench, name: str, task: Task) -> Path:
+def fit(bench: Bench, name: str, lesson: Segmentation) -> Path:
     """Train, or go on where the state is, and publish."""
     logging.info("training %s", name)
     folder = bench.work / "train" / name
-    run = train(task, folder / "state.pt")
+    run = train(Task(lesson, identity(lesson)), folder / "state.pt")
     unseen = [row["case"] for row in bench.rows[2]]
     facts = (unseen, run.history.summary(), versions())
-    save_model(
-        folder / "model.pt", TrainedModel(run.averaged, task.plan, 0, task.settings, task.seed, *facts)
-    )
+    model = TrainedModel(run.averaged, lesson.plan, 0, lesson.settings, lesson.settings.seed, *facts)
+    save_model(folder / "model.pt", model)
     return folder / "model.pt"
 
 

@@ -40,7 +40,7 @@ def _training(tables: Tables, style: Style) -> Iterator[Drawing]:
         model, stage = folder.name, folder.parent.name
         found = {path: rows for path, rows in tables.histories.items() if path.parent.parent == folder}
         folds = {path.parent.name.replace("-", " "): rows for path, rows in found.items()}
-        caption = f"Training of {model}. Pale: each recorded step; strong: its running mean."
+        caption = "Pale: each recorded step; strong: its running mean."
         if any("val_loss" in row for rows in folds.values() for row in rows):
             caption += " Dotted: loss on the validation cases of the fold."
         entry = Entry(
@@ -124,7 +124,7 @@ def _volumes(tables: Tables, style: Style) -> Iterator[Drawing]:
                 kind="volumes",
                 model=model,
                 title=f"Agreement of volumes, {model}",
-                caption=f"Agreement of volumes, {model}, all splits (Bland-Altman): difference over mean, "
+                caption="All splits, Bland-Altman: difference over mean, "
                 "a point per case. Solid: mean difference (bias); dashed: 1.96 standard deviations from it.",
                 alt=f"Bland-Altman plots of predicted and true volume per label, model {model}",
             )

@@ -70,8 +70,7 @@ def test_one_digit_of_one_table_names_the_table_and_every_figure_of_it(results, 
     line = f"{table} (summarize); figures made from it: dice_unet"
     assert shown.splitlines()[0] == line
     assert (
-        f"1 file is missing or changed: {table} (summarize). Figures that depend on them: dice_unet."
-        in shown
+        f"1 file is missing or changed: {table} (summarize). Figures that depend on them: dice_unet." in shown
     )
     assert "training_unet" not in shown
 

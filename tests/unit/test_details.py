@@ -41,7 +41,7 @@ def test_a_case_has_its_scores_a_row_per_label_a_column_per_metric():
     part = sections(full())["b"]
     (table,) = of_kind(part, Table)
     assert table.caption == "b, scores of unet (fold 0)"
-    assert table.columns == ["Label", "What happened", "Dice", "truth ml"]
+    assert table.columns == ["Label", "What happened", "Dice", "True volume"]
     assert table.rows == [["core", "missed", "0.100", "4.000"], ["edge", "found", "0.300", ""]]
 
 

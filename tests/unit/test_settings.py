@@ -8,7 +8,8 @@ from segmake.settings import DataSettings, PhantomSettings, PlanSettings, Sectio
 
 ORDER = [
     *("data", "phantom", "convert", "plan", "resample", "models", "train", "predict", "postprocess"),
-    *("evaluate", "slice", "divide", "classifiers", "fit", "classify", "score", "report"),
+    *("evaluate", "slice", "divide", "classifiers", "fit", "classify", "score"),
+    *("examples", "figures", "describe", "report"),
 ]
 
 

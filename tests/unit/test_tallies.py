@@ -51,8 +51,8 @@ def test_metrics_a_label_lacks_are_a_dash():
 
 def test_sizes_are_in_the_long_table_only():
     rows = [summary("dice", 0.8), summary("truth_ml", 9.0)]
-    assert "truth ml" not in " ".join(headline(rows, "95%")[0].columns)
-    assert [row[3] for row in all_scores(rows, "95%").rows] == ["Dice", "truth ml"]
+    assert "True volume" not in " ".join(headline(rows, "95%")[0].columns)
+    assert [row[3] for row in all_scores(rows, "95%").rows] == ["Dice", "True volume"]
 
 
 def test_the_long_table_has_every_number():

@@ -8,8 +8,6 @@ from segmake.errors import InputError
 from segmake.figures.catalogue import (
     CHAPTERS,
     Entry,
-    changed_files,
-    changed_inputs,
     dependent,
     lost_files,
     read_catalogue,
@@ -76,31 +74,10 @@ def test_the_figures_of_a_table_are_found_by_its_whole_path():
     assert dependent([DICE, EXAMPLE], "metrics.tsv") == []
 
 
-def test_a_deleted_file_is_lost_and_changed(table):
-    assert lost_files(table) == changed_files(table) == []
-    (table.parent / "dice_test.png").unlink()
-    assert lost_files(table) == changed_files(table) == ["dice_test.png"]
-
-
-def test_a_file_of_other_bytes_is_changed_but_not_lost(table):
-    (table.parent / "dice_test.svg").write_bytes(b"<svg />")
+def test_a_deleted_file_is_lost(table):
     assert lost_files(table) == []
-    assert changed_files(table) == ["dice_test.svg"]
-
-
-def test_a_changed_table_names_every_figure_that_was_drawn_from_it(table, tmp_path):
-    for name, data in (("unet/metrics.tsv", b"m"), ("seg res/metrics.tsv", b"n")):
-        (tmp_path / "evaluate" / name).parent.mkdir(parents=True)
-        (tmp_path / "evaluate" / name).write_bytes(data)
-    (tmp_path / "examples/unet").mkdir(parents=True)
-    (tmp_path / "examples/unet/a.npz").write_bytes(b"a")
-    assert changed_inputs(table, tmp_path) == {}
-    (tmp_path / "evaluate/unet/metrics.tsv").write_bytes(b"M")
-    (tmp_path / "examples/unet/a.npz").unlink()
-    assert changed_inputs(table, tmp_path) == {
-        "evaluate/unet/metrics.tsv": ["dice_test", "example_unet_a"],
-        "examples/unet/a.npz": ["example_unet_a"],
-    }
+    (table.parent / "dice_test.png").unlink()
+    assert lost_files(table) == ["dice_test.png"]
 
 
 def test_nothing_is_lost_before_the_first_drawing(tmp_path):

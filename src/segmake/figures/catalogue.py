@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from segmake.errors import InputError
-from segmake.tables import Row, hash_path, read_table, write_table
+from segmake.tables import Row, read_table, write_table
 
 TABLE = "figures.tsv"
 Chapter = Literal["training", "scores", "models", "classification", "examples"]
@@ -95,22 +95,6 @@ def lost_files(path: Path) -> list[str]:
     except InputError:
         return [path.name]
     return [name for entry in entries for name in entry.files if not (path.parent / name).exists()]
-
-
-def changed_files(path: Path) -> list[str]:
-    """Files of a catalogue that are missing or have other bytes than it says."""
-    listed = {name: digest for entry in read_catalogue(path) for name, digest in entry.files.items()}
-    files = {name: path.parent / name for name in listed}
-    return [name for name, file in files.items() if not file.is_file() or hash_path(file) != listed[name]]
-
-
-def changed_inputs(path: Path, folder: Path) -> dict[str, list[str]]:
-    """Table (its path in the results folder) that is not what figures were drawn from -> their names."""
-    entries = read_catalogue(path)
-    listed = {name: digest for entry in entries for name, digest in entry.inputs.items()}
-    files = {name: folder / name for name in listed}
-    bad = [name for name, file in files.items() if not file.is_file() or hash_path(file) != listed[name]]
-    return {name: dependent(entries, name) for name in bad}
 
 
 def dependent(entries: Iterable[Entry], table: str) -> list[str]:

@@ -95,16 +95,25 @@ def find(network: str) -> Architecture:
     return Architecture(network, known[network], _parameters(known[network]))
 
 
-def _imported(network: str) -> type[nn.Module]:
-    """Import package.module.Class."""
-    module, _, name = network.rpartition(".")
+def find_named(setting: str, path: str) -> Any:
+    """What package.module.name is; None where the module has no such name.
+
+    Raises:
+        ConfigError: the module cannot be imported.
+    """
+    module, _, name = path.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), name, None)
+        return getattr(importlib.import_module(module), name, None)
     except Exception as error:
         raise ConfigError(
-            f"train.network '{network}' cannot be imported ({type(error).__name__}: {error}); install its "
-            "package beside segmake, or correct the name"
+            f"{setting} '{path}' cannot be imported ({type(error).__name__}: {error}); install its package "
+            "beside segmake, or correct the name"
         ) from error
+
+
+def _imported(network: str) -> type[nn.Module]:
+    """Import package.module.Class."""
+    found = find_named("train.network", network)
     if not (inspect.isclass(found) and issubclass(found, nn.Module)):
         raise ConfigError(
             f"train.network '{network}' must be a class made from torch.nn.Module, got {found!r}; give "

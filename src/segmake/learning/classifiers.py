@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from segmake.classification import FitSettings
 from segmake.errors import ConfigError
+from segmake.learning.architectures import find_named
 from segmake.learning.networks import MISFITS, first_line, refuses_batch
 
 Maker = Callable[..., nn.Module]
@@ -132,14 +133,7 @@ def _maker(name: str, channels: int, classes: int, size: int) -> Maker:
 
 def _imported(name: str, channels: int, classes: int, size: int) -> Maker:
     """A class or function of another package, told what its parameters' names ask for."""
-    module, _, last = name.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), last, None)
-    except Exception as error:
-        raise ConfigError(
-            f"fit.network '{name}' cannot be imported ({type(error).__name__}: {error}); install its package "
-            "beside segmake, or correct the name"
-        ) from error
+    found = find_named("fit.network", name)
     if not callable(found):
         raise ConfigError(
             f"fit.network '{name}' must be something that makes a network, got {found!r}; give "

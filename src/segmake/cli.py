@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 import re
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import (
@@ -33,6 +34,8 @@ from segmake.errors import SegmakeError, explained
 from segmake.provenance import write_manifest
 
 log = logging.getLogger("segmake")
+TOGETHER = "WORLD_SIZE"
+"""Environment variable of processes that torchrun, or segmake itself, started together."""
 
 
 def _described(job: type[BaseModel]) -> Any:
@@ -100,6 +103,24 @@ class Segmake(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take flags only: an environment variable called `seed` must not change a result."""
         return (init_settings,)
+
+
+def start() -> NoReturn:
+    """Be the `segmake` command: run it and end this process.
+
+    A process that trained together with others leaves at once: threads of torch's gloo may still hold
+    tensors, and the interpreter's own ending aborts on them now and then, after all is written.
+    """
+    try:
+        code = main()
+    except SystemExit as end:  # argparse, and processes that leave the manifest to the first one
+        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    if TOGETHER in os.environ:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -212,4 +233,4 @@ def _gather_paths(words: Sequence[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start()

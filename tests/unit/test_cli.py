@@ -1,5 +1,7 @@
 import json
 import logging
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,3 +179,26 @@ def test_a_log_file_takes_every_message(
 def test_parsing_raises_an_explained_error() -> None:
     with pytest.raises(SegmakeError, match=r"train.steps is '0': it must be greater than 0"):
         parse(["train", *TRAIN, "--steps", "0"])
+
+
+def test_processes_that_train_together_end_without_the_endings_of_others(tmp_path: Path) -> None:
+    """An interpreter that takes torch down may abort after all is written: these do not begin to."""
+    ending = "import atexit; atexit.register(print, 'taken down'); from segmake.cli import start; start()"
+    told = {}
+    for name, extra in (("alone", {}), ("together", {"WORLD_SIZE": "2"})):
+        for words in (["--help"], ["verify", str(tmp_path / "nothing")]):
+            done = subprocess.run(
+                [sys.executable, "-c", ending, *words],
+                capture_output=True,
+                text=True,
+                check=False,
+                env=dict(os.environ) | extra,
+            )
+            told[name, words[0]] = done.returncode, done.stdout, done.stderr
+    for word, code in (("--help", 0), ("verify", 2)):
+        alone, together = told["alone", word], told["together", word]
+        assert alone[0] == together[0] == code
+        assert alone[1] == together[1] + "taken down\n"
+        assert alone[2] == together[2]
+    assert "usage" in told["together", "--help"][1]
+    assert "segmake: " in told["together", "verify"][2]

@@ -43,7 +43,7 @@ class SlurmNode:
     """The daemons, and the environment in which sbatch, squeue and Snakemake find them."""
 
     folder: Path
-    daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -70,12 +70,20 @@ class SlurmNode:
         key = self.folder / "munge.key"
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o400)
-        paths = [f"--{name}-file={self.folder}/munge.{name}" for name in ("key", "pid", "seed", "log")]
-        self._daemon("munged", "--foreground", "--force", f"--socket={self.folder}/munge.socket", *paths)
+        self.revive("munged")
         self._wait(lambda: (self.folder / "munge.socket").exists(), "munged has no socket")
-        self._daemon("slurmctld", "-D", "-c")
-        self._daemon("slurmd", "-D")
+        self.revive("slurmctld")
+        self.revive("slurmd")
         self._wait(lambda: self._states() == {"idle"}, "the node is not idle")
+
+    def revive(self, name: str) -> None:
+        """Start a daemon, or start it again: it knows its jobs from its folder."""
+        paths = [f"--{kind}-file={self.folder}/munge.{kind}" for kind in ("key", "pid", "seed", "log")]
+        socket_path = f"--socket={self.folder}/munge.socket"
+        words = ["--foreground", "--force", socket_path, *paths] if name == "munged" else ["-D"]
+        with (self.folder / f"{name}.out").open("ab") as stream:
+            command = [str(_program(name)), *words]
+            self.daemons[name] = subprocess.Popen(command, env=self.environment, stdout=stream, stderr=stream)
 
     def command(self, *words: str) -> str:
         """What a Slurm command prints; its complaints are nobody's while the daemons start."""
@@ -85,7 +93,7 @@ class SlurmNode:
     def stop(self) -> None:
         """End the jobs, then the daemons in reverse order."""
         self.command("scancel", "--user", getpass.getuser(), "--signal=KILL", "--full")
-        for process in reversed(self.daemons):
+        for process in reversed(self.daemons.values()):
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(10)
@@ -101,12 +109,6 @@ class SlurmNode:
 
     def _states(self) -> set[str]:
         return set(self.command("sinfo", "-h", "-o", "%T").split())
-
-    def _daemon(self, name: str, *words: str) -> None:
-        with (self.folder / f"{name}.out").open("wb") as stream:
-            command = [str(_program(name)), *words]
-            process = subprocess.Popen(command, env=self.environment, stdout=stream, stderr=stream)
-        self.daemons.append(process)
 
     def _wait(self, ready: Callable[[], bool], complaint: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS

@@ -41,7 +41,6 @@ KEPT = (
     "evaluate/*/*.tsv",
     "compare/*.tsv",
     "postprocess/*/*.tsv",
-    "figures/*.tsv",
 )
 """Label maps, volumes, weights and result tables; tables of a shard differ with the number of shards."""
 
@@ -84,6 +83,6 @@ def changed(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
 def where() -> str:
     """Machine and versions, for the end of a table."""
     versions = package_versions()
-    slurm = subprocess.run(["sinfo", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    slurm = subprocess.run(["slurmctld", "-V"], capture_output=True, text=True, check=True).stdout.strip()
     made = ", ".join(f"{name} {versions[name]}" for name in ("segmake", "torch", "snakemake"))
     return f"{processor_name()}, {made}, {slurm}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Field,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
@@ -17,8 +18,28 @@ from pydantic_core import CoreSchema
 
 from segmake.section import Section
 
+Span = tuple[float, float]
+
+
+def _ascending(span: Span) -> Span:
+    if span[0] > span[1]:
+        raise ValueError("it must be [least, most]; swap them")
+    return span
+
+
+def _round_one(span: Span) -> Span:
+    if not span[0] <= 1 <= span[1]:
+        raise ValueError("it must hold 1; widen it")
+    return span
+
+
 Chance = Annotated[float, Field(ge=0, le=1)]
-Factors = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+Factors = Annotated[
+    tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]], AfterValidator(_ascending)
+]
+RoundOne = Annotated[Factors, AfterValidator(_round_one)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Shares = Annotated[tuple[Share, Share], AfterValidator(_ascending)]
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -100,7 +121,7 @@ class AugmentSettings(Graded):
     """Largest angle about each axis."""
     scale: Chance = 0.3
     """Chance of scaling."""
-    scale_range: Factors = (0.7, 1.4)
+    scale_range: RoundOne = (0.7, 1.4)
     """Field of view that the patch then covers, as a factor: below 1 things look larger."""
     elastic: Chance = 0.0
     """Chance of a smooth deformation (cubic B-splines, four cells along the longest side)."""
@@ -124,7 +145,7 @@ class AugmentSettings(Graded):
     """By which factors."""
     low_resolution: Chance = 0.15
     """Chance of dropping voxels and interpolating them again."""
-    zoom_range: Factors = (0.5, 1.0)
+    zoom_range: Shares = (0.5, 1.0)
     """Which share of the voxels is kept along each axis."""
     gamma: Chance = 0.2
     """Chance of a gamma curve, a quarter of the time on the inverted image."""
@@ -134,15 +155,6 @@ class AugmentSettings(Graded):
     """Chance of a smooth multiplicative field on a channel of modality mr, as coils make it."""
     bias_strength: NonNegativeFloat = 0.4
     """Largest logarithm of that field."""
-
-    @model_validator(mode="after")
-    def _ranges_ascend(self) -> Self:
-        for name in ("scale_range", "blur_sigma", "brightness_range", "contrast_range", "gamma_range"):
-            _check_ascends(name, getattr(self, name))
-        if not self.zoom_range[0] <= self.zoom_range[1] <= 1:
-            raise ValueError(f"zoom_range is [least, most] of at most 1, got {list(self.zoom_range)}")
-        _check_holds_one("scale_range", self.scale_range)
-        return self
 
 
 VIEWS: dict[str, dict[str, Any]] = {
@@ -205,7 +217,7 @@ class ViewSettings(Graded):
     """Its largest angle."""
     scale: Chance = 0.5
     """Chance of scaling."""
-    scale_range: Factors = (0.85, 1.18)
+    scale_range: RoundOne = (0.85, 1.18)
     """Field of view that the patch then covers, as a factor: below 1 things look larger."""
     shift: Chance = 0.5
     """Chance of a shift along both axes."""
@@ -235,20 +247,3 @@ class ViewSettings(Graded):
     """Chance that a square is made grey (Zhong et al., AAAI 2020)."""
     erase_range: float = Field(0.4, gt=0, le=1)
     """Its largest side, as a fraction of the patch."""
-
-    @model_validator(mode="after")
-    def _ranges_ascend(self) -> Self:
-        for name in ("scale_range", "brightness_range", "contrast_range", "gamma_range", "blur_sigma"):
-            _check_ascends(name, getattr(self, name))
-        _check_holds_one("scale_range", self.scale_range)
-        return self
-
-
-def _check_ascends(name: str, span: tuple[float, float]) -> None:
-    if span[0] > span[1]:
-        raise ValueError(f"{name} is [least, most], got [{span[0]:g}, {span[1]:g}]; swap them")
-
-
-def _check_holds_one(name: str, span: tuple[float, float]) -> None:
-    if not span[0] <= 1 <= span[1]:
-        raise ValueError(f"{name} holds 1, got {list(span)}; widen it")

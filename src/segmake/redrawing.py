@@ -5,7 +5,6 @@ Nothing but tables, JSON and the slices of examples is read: no image, no model.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -199,7 +198,7 @@ def gather(job: FiguresJob, root: Path, manifests: Sequence[Manifest]) -> Tables
         summaries={path: read_summary(found, path.parent.name) for path, found in rows["summary"].items()},
         subgroups=rows["subgroups"],
         comparison=rows["comparison"],
-        histories={path: read_history(_read_csv(root / path)) for path in job.history},
+        histories={path: read_history(read_table(root / path)) for path in job.history},
         foretold={
             path: read_foretold({path.parent.name: read_cases([root / path])}) for path in job.predictions
         },
@@ -251,11 +250,3 @@ def _manifests(folder: Path) -> Iterator[Manifest]:
 
 def _optional(path: Path) -> list[Row]:
     return read_table(path) if path.exists() else []
-
-
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"history {path} cannot be read: {error}; run train again") from error

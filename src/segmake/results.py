@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -173,7 +172,7 @@ def _manifests(results: Iterable[Path]) -> Iterator[dict[str, Any]]:
 
 
 def _histories(paths: Sequence[Path]) -> dict[tuple[str, str], list[dict[str, float]]]:
-    return {(p.parent.parent.name, p.parent.name): read_history(_read_csv(p)) for p in paths}
+    return {(p.parent.parent.name, p.parent.name): read_history(read_table(p)) for p in paths}
 
 
 def _details(folder: Path, case: str) -> dict[str, Any]:
@@ -214,11 +213,3 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}; run describe again") from error
-
-
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"history {path} cannot be read: {error}; run train again") from error

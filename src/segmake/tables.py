@@ -85,10 +85,11 @@ def check_table_format(path: Path) -> None:
 
 
 def read_table(path: Path) -> list[Row]:
-    """Read a TSV as written: every value a string."""
+    """Read a TSV (or a CSV, by its name) as written: every value a string."""
+    delimiter = "," if path.suffix == ".csv" else "\t"
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            return [dict(row) for row in csv.DictReader(stream, delimiter="\t", restval="")]
+            return [dict(row) for row in csv.DictReader(stream, delimiter=delimiter, restval="")]
     except OSError as error:
         raise InputError(why_unreadable(path, error)) from error
     except (UnicodeDecodeError, csv.Error) as error:

@@ -60,9 +60,10 @@ def test_a_model_overrides_the_whole_group():
         ({"elastc": 1}, "unknown key 'augment.elastc'; did you mean 'elastic'"),
         ({"elastic": 2}, "augment.elastic is 2: it must be less than or equal to 1"),
         ({"elastic_strength": 0.5}, "less than or equal to 0.4"),
-        ({"gamma_range": [2, 1]}, r"gamma_range is \[least, most\], got \[2, 1\]; swap them"),
-        ({"zoom_range": [0.5, 2]}, "zoom_range .* of at most 1"),
-        ({"scale_range": [1.1, 1.2]}, "scale_range holds 1"),
+        ({"gamma_range": [2, 1]}, r"gamma_range is \[2, 1\]: it must be \[least, most\]; swap them"),
+        ({"zoom_range": [0.5, 2]}, "augment.zoom_range.1 is 2: it must be less than or equal to 1"),
+        ({"zoom_range": [0.5, 0.4]}, r"augment.zoom_range is \[0.5, 0.4\]: it must be \[least, most\]"),
+        ({"scale_range": [1.1, 1.2]}, r"scale_range is \[1.1, 1.2\]: it must hold 1; widen it"),
         (7, "augment is 7"),
     ],
 )
@@ -105,8 +106,8 @@ def test_flags_of_a_classifier_say_what_was_written_and_no_more():
     ("wrong", "said"),
     [
         ({"degres": 1}, "unknown key 'augment.degres'; did you mean 'degrees'"),
-        ({"gamma_range": (2, 1)}, r"gamma_range is \[least, most\], got \[2, 1\]; swap them"),
-        ({"scale_range": (1.1, 1.2)}, r"scale_range holds 1, got \[1.1, 1.2\]; widen it"),
+        ({"gamma_range": (2, 1)}, r"gamma_range is \(2, 1\): it must be \[least, most\]; swap them"),
+        ({"scale_range": (1.1, 1.2)}, r"scale_range is \(1.1, 1.2\): it must hold 1; widen it"),
         ({"shift_range": 0.7}, "augment.shift_range is 0.7: it must be less than or equal to 0.5"),
     ],
 )

@@ -134,5 +134,5 @@ def test_a_folder_without_tables_is_refused(tmp_path):
 
 def test_a_missing_history_is_explained(tmp_path):
     job = FiguresJob(history=[tmp_path / "no.csv"], output=tmp_path / "figures.tsv")
-    with pytest.raises(InputError, match="run train again"):
+    with pytest.raises(InputError, match=r"no\.csv does not exist"):
         draw(job, tmp_path, tmp_path)

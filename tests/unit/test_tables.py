@@ -62,6 +62,11 @@ def test_tables_of_spreadsheets_are_read(tmp_path):
     assert read_table(tmp_path / "t.tsv") == [{"case": "a", "x": "1"}, {"case": "b", "x": ""}]
 
 
+def test_commas_divide_what_is_called_csv(tmp_path):
+    (tmp_path / "t.csv").write_text("step,loss\n1,0.5\n2,\n")
+    assert read_table(tmp_path / "t.csv") == [{"step": "1", "loss": "0.5"}, {"step": "2", "loss": ""}]
+
+
 @pytest.mark.parametrize("content", [None, b"case\n\xff\n", b"case\n" + b"x" * 200_000])
 def test_an_unreadable_table_is_explained(tmp_path, content):
     if content is not None:

@@ -84,7 +84,7 @@ def planned(folder: Path, cases: int, repeats: int) -> Iterable[dict[str, str]]:
     first = cheapest("planning from nothing", repeats, [*base, "-n", "--quiet", "rules"])
     yield first | {"jobs": jobs_in(run([*base, "-n", "--quiet", "rules"]).printed)}
     commands = re.findall(r"segmake --log .*", run([*base, "-n", "-p"]).printed)
-    longest = max(map(len, commands))
+    longest = max(map(words_in_bytes, (command for command in commands if re.search(r"{\d+\.\.", command))))
     yield {"measure": "longest command", "bytes": str(longest), "shards": str(shards)}
     write_touched(base, folder / "results")
     yield cheapest("nothing to do", repeats, base)
@@ -151,6 +151,13 @@ def row_of(measure: str, cost: Cost) -> dict[str, str]:
     """A row of the table."""
     numbers = {"wall_s": cost.wall_s, "cpu_s": cost.cpu_s, "memory_mb": cost.memory_mb}
     return {"measure": measure} | {name: f"{value:.2f}" for name, value in numbers.items()}
+
+
+def words_in_bytes(command: str) -> int:
+    """Bytes of all words of a command, once bash has written the files in braces out."""
+    return len(
+        subprocess.run(["bash", "-c", f"printf '%s ' {command}"], capture_output=True, check=True).stdout
+    )
 
 
 def jobs_in(printed: str) -> str:

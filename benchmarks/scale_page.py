@@ -14,8 +14,8 @@ from segmake.provenance import package_versions, processor_name
 from segmake.tables import write_text
 
 MILLION = 1_000_000
-LONGEST_WORD = 131_072
-"""Bytes of one word of a command on Linux (MAX_ARG_STRLEN): Snakemake gives a shell command as one word."""
+LONGEST_COMMAND = 2_097_152
+"""Bytes of all words of a command and of the environment on Linux, with the usual stack (ARG_MAX)."""
 BARS = {
     ("planning from nothing", 10_000): 10.0,
     ("nothing to do", 10_000): 15.0,
@@ -124,9 +124,9 @@ def _limit(rows: Rows) -> list[str]:
         return []
     start, slope = line_through(sizes)
     return [
-        f"The longest command has {start:.0f} + {slope:.0f} x shards bytes. Linux allows {LONGEST_WORD:,} "
-        f"in a word, so about {int((LONGEST_WORD - start) / slope):,} shards with one model; of a million "
-        f"cases {MILLION * slope / (LONGEST_WORD - start):,.0f} then stand in a shard."
+        f"The longest command has {start:.0f} + {slope:.0f} x shards bytes. Linux allows {LONGEST_COMMAND:,}, "
+        f"so about {int((LONGEST_COMMAND - start) / slope):,} shards with one model; of a million "
+        f"cases {MILLION * slope / (LONGEST_COMMAND - start):,.0f} then stand in a shard."
     ]
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from segmake.bracing import brace
 from segmake.configuration import flags, replicates
 from segmake.demand import largest_megavoxels, megabytes
 from segmake.errors import SegmakeError
@@ -86,29 +87,19 @@ def source_digest(wildcards):
     return EXPERIMENT.source_digest(wildcards.shard)
 
 
-def fold_models(wildcards):
-    """Trained folds of a model."""
-    return [f"train/{wildcards.model}/fold-{fold}/model.pt" for fold in TRAINED[wildcards.model].folds]
-
-
-def train_flags(wildcards):
-    """Settings of a training."""
-    return EXPERIMENT.train_flags(wildcards.model, wildcards.fold)
-
-
-def start_digest(wildcards):
-    """Changes when the weights that a training starts from do."""
-    return EXPERIMENT.start_digest(wildcards.model)
-
-
-def trust(wildcards):
-    """A network outside of MONAI may be imported where the configuration names it."""
-    return EXPERIMENT.trust(wildcards.model)
-
-
 def per_shard(pattern, shards=SHARDS):
     """One file per shard; other wildcards stay."""
     return [pattern.replace("{shard}", shard) for shard in shards]
+
+
+def given(*names):
+    """Inputs as the flags that are called like them, however many shards there are."""
+
+    def words(wildcards, input):
+        lists = {name: input.get(name) for name in names}
+        return " ".join(f"--{name} {brace(files)}" for name, files in lists.items() if files)
+
+    return words
 
 
 def mem_mb(base, per_megavoxel=0):

@@ -44,10 +44,10 @@ rule describe:
         mem_mb=mem_mb(2000),
         runtime=30,
     params:
+        results=given("results"),
         settings=flags(SETTINGS.describe),
     shell:
-        "segmake --log {log:q} describe --results {input.results:q} --output {output.methods:q} "
-        "{params.settings:q}"
+        "segmake --log {log:q} describe {params.results} --output {output.methods:q} " "{params.settings:q}"
 
 
 rule crate:
@@ -70,8 +70,9 @@ rule crate:
         mem_mb=mem_mb(2000),
         runtime=30,
     params:
+        results=lambda wildcards, input: brace(input),
         settings=flags(SETTINGS.describe, leave_out=("answers",)),
         snakefile=str(ROOT / "Snakefile"),
     shell:
-        "segmake --log {log:q} crate --results {input:q} --workflow {params.snakefile:q} "
+        "segmake --log {log:q} crate --results {params.results} --workflow {params.snakefile:q} "
         "--output {output.metadata:q} {params.settings:q}"

@@ -68,11 +68,11 @@ rule summarize:
         mem_mb=mem_mb(4000),
         runtime=60,
     params:
+        tables=given("tables", "cases", "predictions"),
         settings=flags(SETTINGS.evaluate, leave_out=(*MEASURING, "permutations")) + SEED,
         sheet=lambda wildcards, input: ["--sheet", *input.sheet] if input.sheet else [],
     shell:
-        "segmake --log {log:q} summarize --tables {input.tables:q} --cases {input.cases:q} "
-        "--predictions {input.predictions:q} {params.sheet:q} --metrics {output.metrics:q} "
+        "segmake --log {log:q} summarize {params.tables} {params.sheet:q} --metrics {output.metrics:q} "
         "--output {output.summary:q} --subgroup_table {output.subgroups:q} {params.settings:q}"
 
 
@@ -105,9 +105,9 @@ rule compare:
         mem_mb=mem_mb(4000),
         runtime=60,
     params:
+        tables=given("metrics", "tables"),
         settings=flags(SETTINGS.evaluate, leave_out=(*MEASURING, "subgroups")) + SEED,
         replicates=["--replicates", json.dumps(REPLICATES)] if REPLICATES else [],
     shell:
-        "segmake --log {log:q} compare --metrics {input.metrics:q} --tables {input.tables:q} "
-        "{params.replicates:q} --output {output.comparison:q} --ranking {output.ranking:q} "
-        "{params.settings:q}"
+        "segmake --log {log:q} compare {params.tables} {params.replicates:q} "
+        "--output {output.comparison:q} --ranking {output.ranking:q} {params.settings:q}"

@@ -24,8 +24,9 @@ rule examples:
         mem_mb=mem_mb(4000),
         runtime=60,
     params:
+        tables=given("cases", "predictions"),
         settings=flags(SETTINGS.examples),
     shell:
-        "segmake --log {log:q} examples --plan {input.plan:q} --cases {input.cases:q} "
-        "--predictions {input.predictions:q} --metrics {input.metrics:q} --output {output.table:q} "
+        "segmake --log {log:q} examples --plan {input.plan:q} {params.tables} "
+        "--metrics {input.metrics:q} --output {output.table:q} "
         "{params.settings:q}"

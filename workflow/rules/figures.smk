@@ -51,9 +51,7 @@ rule figures:
         runtime=30,
     params:
         settings=flags(SETTINGS.figures),
-        tables=lambda wildcards, input: [
-            word for name, files in DRAWN.items() if files for word in (f"--{name}", *input.get(name))
-        ],
+        tables=given(*DRAWN),
         lost=lambda wildcards: lost_files(Path("figures/figures.tsv")),  # deleted ones are drawn again
     shell:
-        "segmake --log {log:q} figures {params.tables:q} --output {output.table:q} {params.settings:q}"
+        "segmake --log {log:q} figures {params.tables} --output {output.table:q} {params.settings:q}"

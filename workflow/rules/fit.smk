@@ -26,9 +26,10 @@ rule fit:
         runtime=1440,
         gpu=lambda wildcards: int(CLASSIFIERS[wildcards.classifier].device == "cuda"),
     params:
+        tables=given("tables"),
         settings=lambda wildcards: EXPERIMENT.fit_flags(wildcards.classifier, wildcards.fold),
         digest=lambda wildcards: EXPERIMENT.fit_digest(wildcards.classifier),  # no input: a bundle may be a folder
     shell:
-        "segmake --log {log:q} fit --tables {input.tables:q} --division {input.division:q} "
+        "segmake --log {log:q} fit {params.tables} --division {input.division:q} "
         "--fold {wildcards.fold} --output {output.model:q} --threads {threads} --gpus {resources.gpu} "
         "{params.settings:q}"

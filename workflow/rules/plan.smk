@@ -20,6 +20,7 @@ rule plan:
         mem_mb=mem_mb(2000),
         runtime=30,
     params:
+        tables=given("tables"),
         meaning=MEANING + flags(SETTINGS.resample, leave_out=("locations",)),
         names=["--pseudonymise", str(CONVERT.pseudonymise)] if CONVERT.pseudonymise and PLAN.splits else [],
         settings=flags(PLAN) + SEED,
@@ -27,5 +28,5 @@ rule plan:
         # no input: Snakemake would keep a list of the folder that it lies in, where names may stand
         digest=hash_path(PLAN.splits)[:16] if PLAN.splits else "",
     shell:
-        "segmake --log {log:q} plan --tables {input.tables:q} --output {output.plan:q} "
+        "segmake --log {log:q} plan {params.tables} --output {output.plan:q} "
         "{params.meaning:q} {params.names:q} {params.sites:q} {params.settings:q}"

@@ -25,10 +25,11 @@ rule tune:
         mem_mb=mem_mb(8000),
         runtime=240,
     params:
+        tables=given("tables", "predictions"),
         settings=flags(SETTINGS.postprocess) + SEED,
     shell:
-        "segmake --log {log:q} tune --tables {input.tables:q} --predictions {input.predictions:q} "
-        "--plan {input.plan:q} --output {output.recipe:q} --threads {threads} {params.settings:q}"
+        "segmake --log {log:q} tune {params.tables} --plan {input.plan:q} "
+        "--output {output.recipe:q} --threads {threads} {params.settings:q}"
 
 
 rule postprocess:

@@ -7,7 +7,9 @@ rule predict:
     """Predict one shard: training cases out of fold, test and new cases by all folds together."""
     input:
         table="convert/shard-{shard}.tsv",
-        models=fold_models,
+        models=lambda wildcards: [
+            f"train/{wildcards.model}/fold-{fold}/model.pt" for fold in TRAINED[wildcards.model].folds
+        ],
     output:
         table="predict/{model}/shard-{shard}.tsv",
     log:
@@ -24,7 +26,9 @@ rule predict:
         runtime=240,
         gpu=int(SETTINGS.predict.device == "cuda"),
     params:
-        settings=lambda wildcards: flags(SETTINGS.predict, leave_out=DICOM) + BATCH + trust(wildcards),
+        settings=lambda wildcards: (
+            flags(SETTINGS.predict, leave_out=DICOM) + BATCH + EXPERIMENT.trust(wildcards.model)
+        ),
     shell:
         "segmake --log {log:q} predict --table {input.table:q} --model {input.models:q} "
         "--output {output.table:q} --threads {threads} {params.settings:q}"

@@ -42,8 +42,6 @@ rule report:
         runtime=60,
     params:
         settings=flags(SETTINGS.report),
-        tables=lambda wildcards, input: [
-            word for name, files in TOLD.items() if files for word in (f"--{name}", *input.get(name))
-        ],
+        tables=given(*TOLD),
     shell:
-        "segmake --log {log:q} report {params.tables:q} --output {output.page:q} {params.settings:q}"
+        "segmake --log {log:q} report {params.tables} --output {output.page:q} {params.settings:q}"

@@ -31,12 +31,13 @@ rule score:
         mem_mb=mem_mb(4000),
         runtime=60,
     params:
+        tables=given("tables"),
         settings=flags(SETTINGS.score) + SEED,
         places=places,
         # no input: Snakemake would keep a list of the folder that it lies in, where names may stand
         digest=hash_path(SLICE.lesions)[:16] if DETECTS and SLICE.lesions else "",
     shell:
-        "segmake --log {log:q} score --tables {input.tables:q} --output {output.summary:q} "
+        "segmake --log {log:q} score {params.tables} --output {output.summary:q} "
         "{params.places:q} {params.settings:q}"
 
 

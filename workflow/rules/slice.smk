@@ -51,9 +51,10 @@ rule divide:
         mem_mb=mem_mb(4000),
         runtime=60,
     params:
+        tables=given("tables"),
         folds=lambda wildcards, input: EXPERIMENT.divide_flags(input.plan),
         settings=flags(SETTINGS.divide) + SEED,
         digest=hash_path(PLAN.splits)[:16] if PLAN.splits else "",
     shell:
-        "segmake --log {log:q} divide --tables {input.tables:q} --output {output.folds:q} "
+        "segmake --log {log:q} divide {params.tables} --output {output.folds:q} "
         "--guards {output.guards:q} {params.folds:q} {params.settings:q}"

@@ -26,8 +26,9 @@ rule train:
         runtime=2880,
         gpu=lambda wildcards: int(TRAINED[wildcards.model].device == "cuda"),
     params:
-        settings=train_flags,
-        digest=start_digest,  # no input: a bundle may be a folder
+        tables=given("tables"),
+        settings=lambda wildcards: EXPERIMENT.train_flags(wildcards.model, wildcards.fold),
+        digest=lambda wildcards: EXPERIMENT.start_digest(wildcards.model),  # no input: a bundle may be a folder
     shell:
-        "segmake --log {log:q} train --tables {input.tables:q} --plan {input.plan:q} --fold {wildcards.fold} "
+        "segmake --log {log:q} train {params.tables} --plan {input.plan:q} --fold {wildcards.fold} "
         "--output {output.model:q} --threads {threads} --gpus {resources.gpu} {params.settings:q}"

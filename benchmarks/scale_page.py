@@ -124,8 +124,8 @@ def _limit(rows: Rows) -> list[str]:
         return []
     start, slope = line_through(sizes)
     return [
-        f"The longest command has {start:.0f} + {slope:.0f} x shards bytes. Linux allows {LONGEST_COMMAND:,}, "
-        f"so about {int((LONGEST_COMMAND - start) / slope):,} shards with one model; of a million "
+        f"The longest command has {start:.0f} + {slope:.0f} x shards bytes. Linux allows {LONGEST_COMMAND:,},"
+        f" so about {int((LONGEST_COMMAND - start) / slope):,} shards with one model; of a million "
         f"cases {MILLION * slope / (LONGEST_COMMAND - start):,.0f} then stand in a shard."
     ]
 

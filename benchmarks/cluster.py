@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -47,11 +48,16 @@ KEPT = (
 __all__ = ["CHECKOUT", "SlurmNode", "changed", "command", "hashes", "kept", "start", "where"]
 
 
-def command(folder: Path, settings: Mapping[str, object], slurm: bool) -> list[str]:
-    """Snakemake on the demo with other settings and a results folder below `folder`."""
+def command(folder: Path, settings: Mapping[str, Any], slurm: bool) -> list[str]:
+    """Snakemake on the demo with other settings and a results folder below `folder`.
+
+    On the CPU: the profile asks for a GPU, which Slurm only pretends to have.
+    """
     overlay = folder / "overlay.yaml"
     folder.mkdir(parents=True, exist_ok=True)
-    overlay.write_text(yaml.safe_dump({**settings, "workdir": str(folder / "results")}), encoding="utf-8")
+    here = {name: {"device": "cpu", **settings.get(name, {})} for name in ("train", "predict")}
+    made = {**settings, **here, "workdir": str(folder / "results")}
+    overlay.write_text(yaml.safe_dump(made), encoding="utf-8")
     demo = CHECKOUT / "config" / "config.yaml"
     words = [sys.executable, "-m", "snakemake", "-s", str(CHECKOUT / "Snakefile"), "--max-threads", "1"]
     words += SLURM if slurm else ["--cores", "2", "--rerun-incomplete"]

@@ -32,6 +32,7 @@ DAEMONS = ("munged", "slurmctld", "slurmd")
 VICTIMS = ("Snakemake", "job", "job", *DAEMONS)
 PAUSE_S = (2.0, 10.0)
 DOWN_S = (0.5, 5.0)
+SHELLS = ("bash", "sh", "slurm_script")
 Row = dict[str, object]
 
 
@@ -112,11 +113,11 @@ class Run:
 
 
 def processes_of_jobs() -> list[psutil.Process]:
-    """Processes of Python below those that supervise a job."""
+    """What runs below the processes that supervise a job: its Snakemake and the stage, shells left out."""
     found = []
     for supervisor in psutil.process_iter(["name"]):
         if supervisor.info["name"] == "slurmstepd":
-            found += [child for child in supervisor.children(recursive=True) if "python" in child.name()]
+            found += [child for child in supervisor.children(recursive=True) if child.name() not in SHELLS]
     return sorted(found, key=lambda process: process.pid)
 
 

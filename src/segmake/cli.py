@@ -34,8 +34,6 @@ from segmake.errors import SegmakeError, explained
 from segmake.provenance import write_manifest
 
 log = logging.getLogger("segmake")
-TOGETHER = "WORLD_SIZE"
-"""Environment variable of processes that torchrun, or segmake itself, started together."""
 
 
 def _described(job: type[BaseModel]) -> Any:
@@ -115,7 +113,8 @@ def start() -> NoReturn:
         code = main()
     except SystemExit as end:  # argparse, and processes that leave the manifest to the first one
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
-    if TOGETHER in os.environ:
+    training = sys.modules.get("segmake.learning.distributed")
+    if training and training.together():
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -183,9 +183,13 @@ def test_parsing_raises_an_explained_error() -> None:
 
 def test_processes_that_train_together_end_without_the_endings_of_others(tmp_path: Path) -> None:
     """An interpreter that takes torch down may abort after all is written: these do not begin to."""
-    ending = "import atexit; atexit.register(print, 'taken down'); from segmake.cli import start; start()"
+    ending = (
+        "import atexit, segmake.learning.distributed; atexit.register(print, 'taken down'); "
+        "from segmake.cli import start; start()"
+    )
+    place = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
     told = {}
-    for name, extra in (("alone", {}), ("together", {"WORLD_SIZE": "2"})):
+    for name, extra in (("alone", {}), ("together", place)):
         for words in (["--help"], ["verify", str(tmp_path / "nothing")]):
             done = subprocess.run(
                 [sys.executable, "-c", ending, *words],

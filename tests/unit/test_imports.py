@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "progress": set(),
     "cores": set(),
+    "bracing": set(),
     "operating": {"section"},
     "operations": {"tables", "errors"},
     "device": {"errors"},

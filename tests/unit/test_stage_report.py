@@ -204,7 +204,7 @@ def test_a_damaged_manifest_is_a_gap_not_an_error(job):
 
 
 def test_a_missing_history_is_explained(job):
-    with pytest.raises(InputError, match="run train again"):
+    with pytest.raises(InputError, match=r"no\.csv does not exist"):
         gather(job.model_copy(update={"history": [job.output.parent / "no.csv"]}))
 
 

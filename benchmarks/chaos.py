@@ -32,6 +32,7 @@ DAEMONS = ("munged", "slurmctld", "slurmd")
 VICTIMS = ("Snakemake", "job", "job", *DAEMONS)
 PAUSE_S = (2.0, 10.0)
 DOWN_S = (0.5, 5.0)
+PATIENCE_S = 15.0
 SHELLS = ("bash", "sh", "slurm_script")
 Row = dict[str, object]
 
@@ -77,6 +78,7 @@ class Run:
         self.published |= times(self.folder)
         kind = self.drawn.choice(VICTIMS)
         victim = self._victim(kind)
+        kind = "slurmd" if victim.pid == self.node.daemons["slurmd"].pid else kind
         name = f"{kind}: {describe(victim)}" if kind == "job" else kind
         self.rows.append({"kill": len(self.rows) + 1, "killed": name, "files": len(self.published)})
         victim.kill()
@@ -89,10 +91,27 @@ class Run:
 
     def finish(self) -> None:
         """Let it come to its end, started again when it gives up."""
-        while self.process.wait():
+        while self._await_end():
             if self.starts > 3 * (len(self.rows) + 3):
                 raise RuntimeError(f"it does not end: {self.folder / 'snakemake.log'}")
             self.begin_again()
+
+    def _await_end(self) -> int:
+        """Exit code of Snakemake. Jobs that Slurm takes for running when nothing runs need slurmd anew.
+
+        The end of a job is not told while munged is down; slurmctld counts jobs when slurmd registers.
+        """
+        seen = time.monotonic()
+        while self.process.poll() is None:
+            time.sleep(1)
+            if processes_of_jobs():
+                seen = time.monotonic()
+            elif time.monotonic() - seen > 2 * PATIENCE_S:
+                self.node.daemons["slurmd"].kill()
+                self.node.daemons["slurmd"].wait()
+                self.node.revive("slurmd")
+                seen = time.monotonic()
+        return self.process.wait()
 
     def _wait(self, seconds: float) -> None:
         """Some time, or until the run has ended."""
@@ -105,7 +124,8 @@ class Run:
         if kind != "job":
             found = self.process if kind == "Snakemake" else self.node.daemons[kind]
             return psutil.Process(found.pid)
-        while self.process.poll() is None:
+        deadline = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None and time.monotonic() < deadline:
             if jobs := processes_of_jobs():
                 return self.drawn.choice(jobs)
             time.sleep(0.1)

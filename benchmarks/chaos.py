@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,7 +138,10 @@ def processes_of_jobs() -> list[psutil.Process]:
     found = []
     for supervisor in psutil.process_iter(["name"]):
         if supervisor.info["name"] == "slurmstepd":
-            found += [child for child in supervisor.children(recursive=True) if child.name() not in SHELLS]
+            with suppress(psutil.Error):  # it ends while it is asked
+                found += [
+                    child for child in supervisor.children(recursive=True) if child.name() not in SHELLS
+                ]
     return sorted(found, key=lambda process: process.pid)
 
 

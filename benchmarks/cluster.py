@@ -40,7 +40,7 @@ KEPT = (
     "train/*/*/model.pt",
     "predict/*/*.nii.gz",
     "evaluate/*/*.tsv",
-    "compare/*.tsv",
+    "evaluate/*.tsv",
     "postprocess/*/*.tsv",
 )
 """Label maps, volumes, weights and result tables; tables of a shard differ with the number of shards."""

@@ -47,7 +47,7 @@ rule describe:
         results=given("results"),
         settings=flags(SETTINGS.describe),
     shell:
-        "segmake --log {log:q} describe {params.results} --output {output.methods:q} " "{params.settings:q}"
+        "segmake --log {log:q} describe {params.results} --output {output.methods:q} {params.settings:q}"
 
 
 rule crate:

@@ -28,5 +28,4 @@ rule examples:
         settings=flags(SETTINGS.examples),
     shell:
         "segmake --log {log:q} examples --plan {input.plan:q} {params.tables} "
-        "--metrics {input.metrics:q} --output {output.table:q} "
-        "{params.settings:q}"
+        "--metrics {input.metrics:q} --output {output.table:q} {params.settings:q}"

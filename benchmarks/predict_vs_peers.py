@@ -142,8 +142,8 @@ def agreement(case: Case, output: Path) -> float:
     return float((found == expected).mean())
 
 
-def compare(bench: Bench, cases: list[Case], tools: list[str], repeats: int) -> list[Row]:
-    """Every tool on every case, in turn, again and again."""
+def compare(bench: Bench, cases: list[Case], tools: list[str], repeat: int) -> list[Row]:
+    """Every tool on every case, in turn, once."""
     runs = {
         "segmake": segmake,
         "torch": lambda bench, case, output: segmake(bench, case, output, "--backend", "torch"),
@@ -151,16 +151,15 @@ def compare(bench: Bench, cases: list[Case], tools: list[str], repeats: int) -> 
         "nnunet": nnu,
     }
     rows = []
-    for repeat in range(repeats):
-        for case in cases:
-            for tool in tools:
-                output = bench.work / f"{case.example.name}_{tool}.nii.gz"
-                done = runs[tool](bench, case, output)
-                row = {"case": case.example.name, "tool": TOOLS[tool], "repeat": str(repeat)}
-                row |= {"wall_s": f"{done.wall_s:.1f}", "cpu_s": f"{done.cpu_s:.1f}"}
-                row |= {"peak_mb": f"{done.peak_mb:.0f}", "agreement": f"{agreement(case, output):.6f}"}
-                rows.append(row)
-                print(row, flush=True)
+    for case in cases:
+        for tool in tools:
+            output = bench.work / f"{case.example.name}_{tool}.nii.gz"
+            done = runs[tool](bench, case, output)
+            row = {"case": case.example.name, "tool": TOOLS[tool], "repeat": str(repeat)}
+            row |= {"wall_s": f"{done.wall_s:.1f}", "cpu_s": f"{done.cpu_s:.1f}"}
+            row |= {"peak_mb": f"{done.peak_mb:.0f}", "agreement": f"{agreement(case, output):.6f}"}
+            rows.append(row)
+            print(row, flush=True)
     return rows
 
 
@@ -249,21 +248,22 @@ def main() -> None:
     torch.set_num_threads(job.threads)
     features, coarse = ([8, 16, 32], 2.0) if job.quick else ([16, 32, 64, 128, 128], 1.0)
     steps, repeats = (20, 1) if job.quick else (job.steps, job.repeats)
+    name = "predict_vs_peers_quick" if job.quick else "predict_vs_peers"
+    target = Path(tempfile.gettempdir()) if job.quick else RESULTS
+    facts = nnunet.machine(job.nnunet_env) if job.nnunet_env else {}
+    facts |= {"threads": str(job.threads), "network": f"DynUNet {features}, {steps} training steps"}
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(job.nnunet_env, Path(scratch), job.threads)
         makers = {"chest": predict_model.chest, "brats": predict_model.brats}
+        small = hippocampus(bench, job.data, 20 if job.quick else 100, job.trained)
+        print(small, flush=True)
         examples = [makers[name](job.data, bench.work, features, coarse) for name in job.cases]
         cases = [ready(bench, example, steps) for example in examples]
-        rows = compare(bench, cases, ["segmake", "torch", *job.peers], repeats)
-        small = hippocampus(bench, job.data, 20 if job.quick else 100, job.trained)
-    facts = nnunet.machine(job.nnunet_env) if job.nnunet_env else {}
-    facts |= {"threads": str(job.threads), "network": f"DynUNet {features}, {steps} training steps"}
-    text = page(rows, small, facts)
-    print(text)
-    name = "predict_vs_peers_quick" if job.quick else "predict_vs_peers"
-    target = Path(tempfile.gettempdir()) if job.quick else RESULTS
-    write_table(target / f"{name}.tsv", rows)
-    write_text(target / f"{name}.md", text)
+        rows: list[Row] = []
+        for repeat in range(repeats):
+            rows += compare(bench, cases, ["segmake", "torch", *job.peers], repeat)
+            write_table(target / f"{name}.tsv", rows)
+            write_text(target / f"{name}.md", page(rows, small, facts | {"repeats": str(repeat + 1)}))
 
 
 if __name__ == "__main__":

@@ -190,7 +190,10 @@ def hippocampus(bench: Bench, data: Path, count: int, trained: Path | None) -> d
     if spent is None or any(row["status"] != "ok" for row in read_table(found)):
         raise RuntimeError(told.stderr[-2000:])
     cases, wall, networks = int(spent[1]), float(spent[2]), float(spent[3])
-    maps = [[read_nifti(Path(row["path"])).volume.data for row in read_table(t)] for t in (found, expected)]
+    maps = [
+        [read_nifti(table.parent / row["path"]).volume.data for row in read_table(table)]
+        for table in (found, expected)
+    ]
     equal = sum(int((one == other).sum()) for one, other in zip(*maps, strict=True))
     return {
         "cases": str(cases),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PAUSE_S = 0.02
+PAUSE_S = 0.05
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -31,7 +31,8 @@ def run_measured(command: list[str], env: Mapping[str, str] | None = None) -> Me
     """Run a command to its end; raise with its output when it fails.
 
     The memory is the largest sum over the process tree of resident private and shared pages, each page once
-    (proportional set size), sampled every few hundredths of a second; for one process, the kernel's own peak.
+    (proportional set size), sampled every few hundredths of a second; for one process, the kernel's own peak
+    as it was last seen. (What `wait4` tells of memory begins with that of the parent, which may be larger.)
     """
     with tempfile.TemporaryFile("w+") as told:
         started = time.perf_counter()
@@ -45,8 +46,7 @@ def run_measured(command: list[str], env: Mapping[str, str] | None = None) -> Me
         if process.returncode:
             told.seek(0)
             raise RuntimeError(f"{' '.join(command)} failed:\n{told.read()[-4000:]}")
-    alone = usage.ru_maxrss / 1024
-    return Measured(wall, usage.ru_utime + usage.ru_stime, max(alone, peak.mb) if peak.tree else alone)
+    return Measured(wall, usage.ru_utime + usage.ru_stime, peak.mb)
 
 
 class _Peak(threading.Thread):
@@ -54,16 +54,16 @@ class _Peak(threading.Thread):
 
     def __init__(self, root: int) -> None:
         super().__init__(daemon=True)
-        self.root, self.mb, self.tree = root, 0.0, False
+        self.root, self.mb = root, 0.0
         self._ended = threading.Event()
 
     def run(self) -> None:
         """Look again and again."""
         while not self._ended.wait(PAUSE_S):
             tree = _descendants(self.root)
-            self.tree |= len(tree) > 1
-            if self.tree:
-                self.mb = max(self.mb, sum(map(_resident_mb, tree)))
+            alone = _said_mb(self.root, "status", "VmHWM:")
+            together = sum(_said_mb(pid, "smaps_rollup", "Pss:") for pid in tree) if len(tree) > 1 else 0.0
+            self.mb = max(self.mb, alone, together)
 
     def stop(self) -> None:
         """End the sampling."""
@@ -82,9 +82,10 @@ def _descendants(root: int) -> list[int]:
     return found
 
 
-def _resident_mb(pid: int) -> float:
+def _said_mb(pid: int, file: str, what: str) -> float:
+    """A figure of /proc/PID, in MB; 0 when the process is gone."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
     except OSError:
         return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return sum(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024

@@ -6,6 +6,7 @@ when training was asked to stop and can go on.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import logging
@@ -106,13 +107,17 @@ class Segmake(BaseSettings):
 def start() -> NoReturn:
     """Be the `segmake` command: run it and end this process.
 
+    The garbage collector looks at nothing that the imports make, and at nothing that is left in the end:
+    both took it seconds in jobs that use torch.
     A process that trained together with others leaves at once: threads of torch's gloo may still hold
     tensors, and the interpreter's own ending aborts on them now and then, after all is written.
     """
+    gc.disable()
     try:
         code = main()
     except SystemExit as end:  # argparse, and processes that leave the manifest to the first one
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    gc.freeze()
     training = sys.modules.get("segmake.learning.distributed")
     if training and training.together():
         logging.shutdown()
@@ -175,7 +180,11 @@ def _run(chosen: Segmake) -> None:
         raise SegmakeError("no sub-command was given; see `segmake --help`")
     stage, job = given.popitem()
     started = time.perf_counter()
-    facts = importlib.import_module(f"segmake.stages.{stage}").run(job)
+    module = importlib.import_module(f"segmake.stages.{stage}")
+    if not gc.isenabled():  # see `start`
+        gc.freeze()
+        gc.enable()
+    facts = module.run(job)
     write_manifest(stage, job, time.perf_counter() - started, facts)
 
 

@@ -206,3 +206,23 @@ def test_processes_that_train_together_end_without_the_endings_of_others(tmp_pat
         assert alone[2] == together[2]
     assert "usage" in told["together", "--help"][1]
     assert "segmake: " in told["together", "verify"][2]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_command_collects_no_garbage_of_imports_nor_at_its_end_but_while_it_works(
+    tmp_path: Path, broken: bool
+) -> None:
+    """A stage runs with the collector on; what was there before it and what is left is out of its sight."""
+    program = (
+        "import atexit, gc, segmake.stages.verify as verify\n"
+        "def run(job):\n"
+        "    print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
+        f"    if {broken}: raise ValueError('a fault')\n"
+        "verify.run = run\n"
+        "atexit.register(lambda: print(len(gc.get_objects()) < 1000))\n"
+        "from segmake.cli import start; start()\n"
+    )
+    command = [sys.executable, "-c", program, "verify", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True"] * 3
+    assert done.returncode == int(broken)

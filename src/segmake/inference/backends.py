@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -66,7 +67,9 @@ def openvino_forward(network: nn.Module, shape: Sequence[int], precision: str, t
     }
     finest, zeros = Finest(network).eval(), torch.zeros(1, *shape)
     try:
-        with torch.no_grad():  # nothing is computed, so it takes less memory than a trace
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch's own, about torch
+            # Nothing is computed, so it takes less memory than a trace.
             model = ov.convert_model(torch.export.export(finest, (zeros,)))
     except UNEXPORTED:
         model = ov.convert_model(finest, example_input=zeros)

@@ -62,15 +62,24 @@ class Predictor:
         self.windows = windows_at_once(settings, self.device)
         base = process_bytes(self.plan, self.windows, sum(map(_weight_bytes, models)))
         self.room = Room(max(0.0, settings.memory_gb * 1e9 - base))
-        self.backend = self._choose(extents)
         self.seconds = 0.0
         self._forwards: dict[int, Forward] = {}
         self._thread = ThreadPoolExecutor(1, "network", torch.set_num_threads, (threads,))
+        self._chosen = self._thread.submit(self._choose, extents)
 
     @property
     def plan(self) -> Plan:
         """How images are prepared, and what the outputs mean."""
         return self.models[0].plan
+
+    @property
+    def backend(self) -> str:
+        """What runs the networks, torch or openvino; chosen beside the reading, as counting takes a second.
+
+        Raises:
+            ConfigError: the one that was asked for is not there.
+        """
+        return self._chosen.result()
 
     def foretell(self, extent: Extent, members: int) -> Footprint:
         """What a case will take, before it is read."""

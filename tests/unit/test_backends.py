@@ -4,13 +4,17 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from inference_cases import trained
 from plan_cases import small_plan
 from torch import nn
 
 from segmake.errors import ConfigError
-from segmake.inference import backends
+from segmake.inference import backends, predictor
 from segmake.inference.backends import choose_backend, count_flop, openvino_forward, torch_forward
+from segmake.inference.predictor import Predictor
 from segmake.learning.networks import build
+from segmake.settings import PredictSettings
+from segmake.volume.extent import Extent
 
 torch.set_num_threads(1)
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -59,6 +63,24 @@ def test_what_is_not_there_is_explained(monkeypatch):
         choose_backend("openvino", CPU, "auto", 0, 1)
     with pytest.raises(ConfigError, match="the device is not cpu"):
         choose_backend("openvino", CUDA, "auto", 0, 1)
+
+
+def test_a_job_whose_backend_is_not_there_ends_before_it_reads_a_case(monkeypatch):
+    """Else each case would fail by itself, and be excluded where `on_error` says so."""
+    monkeypatch.setattr(backends, "find_spec", lambda _: None)
+    model = trained(nn.Conv3d(1, 3, 1), small_plan())
+    with pytest.raises(ConfigError, match="OpenVINO is not installed"):
+        Predictor([model], PredictSettings(device="cpu", backend="openvino"), 1, [])
+
+
+@pytest.mark.parametrize("work", [1e9, 1e15])
+def test_a_predictor_chooses_by_the_arithmetic_of_all_its_cases(monkeypatch, work):
+    monkeypatch.setattr(backends, "find_spec", lambda _: True)
+    model = trained(nn.Conv3d(1, 3, 1), small_plan())
+    monkeypatch.setattr(predictor, "count_flop", lambda *_: work)
+    extent = Extent(small_plan().patch, small_plan().spacing_mm)
+    chosen = Predictor([model], PredictSettings(device="cpu"), 1, [extent]).backend
+    assert chosen == ("openvino" if work > 1e12 else "torch")
 
 
 CHILD = """

@@ -94,6 +94,21 @@ def _import_openvino() -> Any:
     return openvino
 
 
+def check_backend(wanted: str, device: torch.device) -> bool:
+    """Whether OpenVINO can run networks on this device.
+
+    Raises:
+        ConfigError: openvino was asked for and is not there, or the device is no CPU.
+    """
+    there = device.type == "cpu" and find_spec("openvino") is not None
+    if wanted == "openvino" and not there:
+        reason = "the device is not cpu" if device.type != "cpu" else "OpenVINO is not installed"
+        raise ConfigError(
+            f"predict.backend is openvino, but {reason}; set it to auto, or install segmake[openvino]"
+        )
+    return there
+
+
 def choose_backend(wanted: str, device: torch.device, precision: str, work: float, models: int) -> str:
     """The backend of a job, torch or openvino.
 
@@ -106,14 +121,9 @@ def choose_backend(wanted: str, device: torch.device, precision: str, work: floa
         models: how many would be converted.
 
     Raises:
-        ConfigError: openvino was asked for and is not there, or the device is no CPU.
+        ConfigError: see `check_backend`.
     """
-    there = device.type == "cpu" and find_spec("openvino") is not None
-    if wanted == "openvino" and not there:
-        reason = "the device is not cpu" if device.type != "cpu" else "OpenVINO is not installed"
-        raise ConfigError(
-            f"predict.backend is openvino, but {reason}; set it to auto, or install segmake[openvino]"
-        )
+    there = check_backend(wanted, device)
     if wanted != "auto":
         return wanted
     saved = SAVED_S_PER_TFLOP["bf16" if uses_bf16(device, precision) else "fp32"] * work / 1e12

@@ -11,7 +11,14 @@ import torch
 from torch import Tensor
 
 from segmake.device import choose_device
-from segmake.inference.backends import Forward, choose_backend, count_flop, openvino_forward, torch_forward
+from segmake.inference.backends import (
+    Forward,
+    check_backend,
+    choose_backend,
+    count_flop,
+    openvino_forward,
+    torch_forward,
+)
 from segmake.inference.ensemble import Ensemble, windows_at_once
 from segmake.inference.labelling import Viewer, label_volume
 from segmake.inference.memory import Footprint, Room, foretell, prepared_shape, process_bytes
@@ -48,6 +55,9 @@ class Predictor:
         settings: how to predict.
         threads: processor cores.
         extents: of all cases of the job, from which the backend is chosen.
+
+    Raises:
+        ConfigError: the backend that was asked for is not there.
     """
 
     def __init__(
@@ -59,6 +69,7 @@ class Predictor:
     ) -> None:
         self.models, self.settings, self.threads = list(models), settings, threads
         self.device = choose_device(settings.device)
+        check_backend(settings.backend, self.device)
         self.windows = windows_at_once(settings, self.device)
         base = process_bytes(self.plan, self.windows, sum(map(_weight_bytes, models)))
         self.room = Room(max(0.0, settings.memory_gb * 1e9 - base))
@@ -74,11 +85,7 @@ class Predictor:
 
     @property
     def backend(self) -> str:
-        """What runs the networks, torch or openvino; chosen beside the reading, as counting takes a second.
-
-        Raises:
-            ConfigError: the one that was asked for is not there.
-        """
+        """What runs the networks, torch or openvino; chosen beside the reading: counting takes a second."""
         return self._chosen.result()
 
     def foretell(self, extent: Extent, members: int) -> Footprint:

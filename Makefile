@@ -17,7 +17,7 @@ demo: $(READY)  ## synthetic tumours through the whole pipeline, a few minutes
 	$(BIN)/snakemake --cores $(CORES) --quiet rules
 
 test: $(READY)  ## every test
-	$(BIN)/pytest -n $(CORES) --dist loadfile
+	$(BIN)/pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## lint, format, types, workflow lint
 	$(BIN)/ruff check

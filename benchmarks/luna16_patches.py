@@ -57,7 +57,8 @@ def main() -> None:
         results = run("luna16_patches", name, overlay, options.cores)
         rows.append({"size": str(size)} | facts(results, "nodule"))
         write_table(RESULTS / "luna16_patches.tsv", rows)
-    tell("luna16_patches", f"{options.folds} folds, {options.minutes:g} minutes of training in all", rows)
+    how = f"{options.folds} folds, {options.minutes:g} minutes of training in all, --cores {options.cores}"
+    tell("luna16_patches", how, rows)
 
 
 def unpack(data: Path) -> Path:

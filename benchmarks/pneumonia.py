@@ -33,7 +33,8 @@ def main() -> None:
         }
         name = f"pneumonia-{size}-{options.folds}x{options.minutes / options.folds:g}"
         rows.append({"size": str(size)} | facts(run("pneumonia", name, overlay, options.cores), "pneumonia"))
-    tell("pneumonia", f"{options.folds} folds, {options.minutes:g} minutes of training in all", rows)
+    how = f"{options.folds} folds, {options.minutes:g} minutes of training in all, --cores {options.cores}"
+    tell("pneumonia", how, rows)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ def write_page(rows: Rows, table: Path) -> None:
     """Write the page and the curves beside the table."""
     plan = [row for row in rows if row["kind"] == "plan"]
     real = [row for row in rows if row["kind"] == "real"]
-    versions = package_versions()
+    versions, cores = package_versions(), len(os.sched_getaffinity(0))
     lines = [
         "# What the number of cases costs",
         "",
@@ -57,8 +58,9 @@ def write_page(rows: Rows, table: Path) -> None:
         "",
         *_fits(real),
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {processor_name()}, Python {sys.version.split()[0]}, snakemake "
-        f"{versions['snakemake']}, segmake {versions['segmake']}. Written by `benchmarks/scale.py`; the "
+        f"{datetime.now(UTC):%Y-%m-%d}, {processor_name()}, cores used: {cores}, "
+        f"Python {sys.version.split()[0]}, snakemake {versions['snakemake']}, "
+        f"segmake {versions['segmake']}. Written by `benchmarks/scale.py`; the "
         "fastest of several runs each; memory is the peak of the largest process.",
     ]
     write_text(table.with_suffix(".md"), "\n".join(lines) + "\n")

@@ -108,7 +108,7 @@ def start() -> NoReturn:
     """Be the `segmake` command: run it and end this process.
 
     The garbage collector looks at nothing that the imports make, and at nothing that is left in the end:
-    both took it seconds in jobs that use torch.
+    with torch both are many, and a user waits for it.
     A process that trained together with others leaves at once: threads of torch's gloo may still hold
     tensors, and the interpreter's own ending aborts on them now and then, after all is written.
     """

@@ -1,7 +1,8 @@
-"""Where the real data are, and one thread per test process."""
+"""Where the real data are, what runs first, the same random numbers for each test whatever ran before."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,10 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real data sets are not beside this checkout")
     return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> None:
+    """Weights of networks that no test seeds; torch is not imported for it."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)

@@ -67,7 +67,7 @@ def unscored(material: Material) -> dict[str, str]:
 
 def _data(material: Material) -> list[Block]:
     """Ranges, what was repaired and warned of, and the way to each case."""
-    assessed = quality.assess(material.passports, material.failed)
+    assessed = material.assessed
     blocks = [*sections.passport(material.passports), *quality.notes_by_kind(material.passports)]
     return [*blocks, quality.links(assessed)]
 

@@ -10,7 +10,6 @@ from segmake.figures.material import Classifier, Material
 from segmake.figures.page import Block, Cell, Facts, Links, Note, Section, Table, Thumbnail
 from segmake.figures.passports import TIMES, Passport
 from segmake.figures.quality import FOLDER as PICTURES
-from segmake.figures.quality import assess
 from segmake.figures.records import STATUSES, Score, metric_title, number
 from segmake.tables import Row
 
@@ -57,9 +56,7 @@ class _Known:
         self.material = material
         self.pictures = pictures
         self.passports: dict[str, Passport] = {one.case: one for one in material.passports}
-        self.findings = {
-            one.case: one.findings for one in assess(material.passports, material.failed) if one.findings
-        }
+        self.findings = {one.case: one.findings for one in material.assessed if one.findings}
         self.scores: dict[str, list[Score]] = {}
         for score in material.scores:
             self.scores.setdefault(score.case, []).append(score)

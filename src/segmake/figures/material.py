@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from segmake.figures.catalogue import Entry
 from segmake.figures.page import Link, Picture
 from segmake.figures.passports import Passport
+from segmake.figures.quality import Assessment, assess
 from segmake.figures.records import Score, Summary
 from segmake.figures.sections import Failure
 from segmake.plan import Plan
@@ -114,6 +116,11 @@ class Material:
     """Case -> address of what is known of it alone."""
     looks: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(model, case) -> address in the viewer."""
+
+    @cached_property
+    def assessed(self) -> Sequence[Assessment]:
+        """What is said about the quality of every case."""
+        return assess(self.passports, self.failed)
 
     def figures(self, chapter: str) -> list[Drawn]:
         """The figures of a chapter."""

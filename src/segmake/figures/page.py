@@ -7,7 +7,8 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 from typing import ClassVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -176,16 +177,22 @@ def render(title: str, lead: str, sections: Sequence[Section], footer: str = "",
 
 def fill(template: str, scripts: Sequence[str], **values: object) -> str:
     """A page from its template, with these of our scripts inside and their digest for its security policy."""
-    loader = PackageLoader("segmake", "figures/templates")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    script = "\n".join(loader.get_source(environment, name)[0] for name in scripts)
+    folder = files("segmake") / "figures" / "templates"
+    script = "\n".join((folder / name).read_text(encoding="utf-8") for name in scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    return environment.get_template(template).render(
+    return _templates().get_template(template).render(
         script=Markup(script),  # noqa: S704  our own file, not data
         script_digest=digest,
         **values,
+    )
+
+
+@cache
+def _templates() -> Environment:
+    """Ours, compiled once: a report of thousands of cases has hundreds of pages."""
+    loader = PackageLoader("segmake", "figures/templates")
+    return Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
 
 

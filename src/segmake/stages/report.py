@@ -21,7 +21,7 @@ from segmake.figures.material import Material
 from segmake.figures.page import render
 from segmake.figures.quality import FOLDER as PICTURES
 from segmake.figures.quality import PAGE as QUALITY
-from segmake.figures.quality import assess, quality_chapters
+from segmake.figures.quality import quality_chapters
 from segmake.figures.records import number, rank_cases
 from segmake.jobs import ReportJob
 from segmake.results import gather
@@ -78,7 +78,7 @@ def _copy_thumbnails(material: Material, folder: Path) -> frozenset[str]:
 def _write_quality(job: ReportJob, material: Material, pictures: frozenset[str]) -> None:
     """The page with every case as it came."""
     labels = material.plan.labels if material.plan else {}
-    parts = quality_chapters(assess(material.passports, material.failed), pictures, labels)
+    parts = quality_chapters(material.assessed, pictures, labels)
     parts = [part for part in parts if material.cases or part.key != "passports"]
     lead = "Every case as it came: what stands out, what was repaired, what is left out and why."
     write_text(job.output.with_name(QUALITY), render(f"Data quality: {job.title}", lead, parts, FOOTER))

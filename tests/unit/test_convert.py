@@ -329,6 +329,17 @@ def test_a_label_that_is_taken_away_leaves_no_file(tmp_path):
     assert read_table(job.output)[0]["label"] == ""
 
 
+def test_the_first_shard_tells_what_the_folder_lacks(tmp_path, caplog):
+    (tmp_path / "images").mkdir()
+    write(tmp_path / "images" / "a.nii.gz", IMAGE, grid())
+    fields = {"layout": "pairs", "root": tmp_path, "channels": {"ct": "ct"}, "labels": {"liver": 1}}
+    for shard in (0, 1):
+        caplog.clear()
+        output = tmp_path / "convert" / f"shard-0{shard}.tsv"
+        convert.run(ConvertJob(**fields, output=output, shard=shard, shards=2))
+        assert ("1 cases have no label and are taken as new" in caplog.text) == (shard == 0)
+
+
 def test_shards_divide_the_cases(tmp_path):
     write(tmp_path / "x.nii.gz", IMAGE, grid())
     names = [f"case{number}" for number in range(5)]

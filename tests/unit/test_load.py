@@ -58,6 +58,15 @@ def test_a_layout_says_it_and_the_settings_win(brats: Path) -> None:
     assert found.cases[0].channels == {"flair": brats / "p1" / "p1_flair.nii.gz"}
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_one_of_many_jobs_tells_what_the_source_lacks(brats: Path, caplog, told: bool) -> None:
+    (brats / "p1" / "p1_seg.nii.gz").unlink()
+    data = DataSettings(layout="brats", root=brats)
+    found = load_dataset(data, PHANTOMS, told=told)
+    assert [(case.name, case.split) for case in found.cases] == [("p1", "new"), ("p2", "train")]
+    assert ("1 cases have no label and are taken as new" in caplog.text) == told
+
+
 def test_a_channel_that_no_case_has_is_named(brats: Path) -> None:
     data = DataSettings(layout="brats", root=brats, channels={"t1": "mr", "t2": "mr", "dwi": "mr"})
     with pytest.raises(

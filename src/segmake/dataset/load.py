@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,16 +22,20 @@ PHANTOM_FOLDER = Path("phantom")
 ENDINGS = ("_label", "_foreground", "_thumbnail", "_dicom")
 
 
-def load_dataset(data: DataSettings, phantoms: PhantomSettings, key_file: Path | None = None) -> Dataset:
+def load_dataset(
+    data: DataSettings, phantoms: PhantomSettings, key_file: Path | None = None, told: bool = True
+) -> Dataset:
     """Cases with their channels, labels and regions; what the settings say wins over the layout.
 
     With a key file (`convert.pseudonymise`) cases and groups are known by their pseudonyms from here on.
+    told: whether to warn of what the source lacks; one of many jobs on it is enough.
 
     Raises:
         ConfigError: the settings name no source of cases, or do not say enough about it.
         InputError: the source breaks a rule.
     """
-    found = _hidden(data, phantoms, key_file) if key_file else _source(data, phantoms)
+    with nullcontext() if told else held_back(log):
+        found = _hidden(data, phantoms, key_file) if key_file else _source(data, phantoms)
     _check_names({case.name for case in found.cases})
     channels = data.channels or found.channels
     labels = {name: value for name, value in (data.labels or found.labels).items() if value != data.ignore}

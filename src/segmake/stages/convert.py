@@ -31,7 +31,7 @@ def run(job: ConvertJob) -> None:
     """Convert the cases of one shard."""
     if job.pseudonymise:
         check_place(job.pseudonymise, job.output.parent)
-    dataset = load_dataset(job, PhantomSettings(), job.pseudonymise)
+    dataset = load_dataset(job, PhantomSettings(), job.pseudonymise, told=job.shard == 0)
     job = job.model_copy(update={"channels": dataset.channels, "labels": dataset.labels})
     cases = [case for case in dataset.cases if case.shard(job.shards) == job.shard]
     shard = Shard("convert", VERSION, job.output, _settings(job), job.threads, job.on_error)

@@ -61,7 +61,7 @@ class Scan:
 def run(job: SliceJob) -> None:
     """Slice the cases of one shard."""
     if job.source == "images":
-        dataset = load_dataset(job, PhantomSettings(), job.pseudonymise)
+        dataset = load_dataset(job, PhantomSettings(), job.pseudonymise, told=job.shard == 0)
         job = job.model_copy(update={"channels": dataset.channels})
         items, work = _image_items(dataset.cases, job), functools.partial(_slice_image, job=job)
     else:

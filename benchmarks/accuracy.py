@@ -3,7 +3,8 @@
     python benchmarks/accuracy.py config/hippocampus.yaml [--cores 2] [--root DIR]
 
 A run that is already done is only read. Writes benchmarks/results/accuracy_<name>.{tsv,md}: Dice, HD95 and
-NSD per label with intervals over patients, the training time and steps of each fold, versions and machine.
+NSD per label with intervals over patients, the training time and steps of each fold, versions and machine;
+of classifiers AUC, sensitivity and specificity per level, and sensitivity at false positives per scan (FROC).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from segmake.tables import Row, read_table, write_table, write_text
 CHECKOUT = Path(__file__).resolve().parents[1]
 RESULTS = CHECKOUT / "benchmarks" / "results"
 METRICS = ("dice", "hd95", "nsd")
+JUDGED = ("auroc", "sensitivity", "specificity")
 
 
 def main() -> None:
@@ -36,7 +38,10 @@ def main() -> None:
     name = f"accuracy_{options.configfile.stem}"
     scores = [score for path in sorted(workdir.glob("evaluate/*/summary.tsv")) for score in read_scores(path)]
     write_table(RESULTS / f"{name}.tsv", scores)
-    text = page(options.configfile, scores, read_training(workdir), read_manifest(workdir))
+    judged = [row for path in sorted(workdir.glob("score/*/summary.tsv")) for row in read_judged(path)]
+    if judged:
+        write_table(RESULTS / f"{name}_classes.tsv", judged)
+    text = page(options.configfile, (scores, judged), read_training(workdir), read_manifest(workdir))
     write_text(RESULTS / f"{name}.md", text)
     sys.stdout.write(text)
 
@@ -63,10 +68,27 @@ def read_scores(path: Path) -> list[Row]:
     return [{"model": path.parent.name, **row} for row in rows]
 
 
+def read_judged(path: Path) -> list[Row]:
+    """Rows of a classifier that matter here, and those of its FROC over all scans."""
+    shown = ("level", "split", "metric", "class", "value", "low", "high", "patients")
+    rows = [
+        {"classifier": path.parent.name} | {name: row[name] for name in shown}
+        for row in read_table(path)
+        if row["metric"] in JUDGED
+    ]
+    froc = path.with_name("froc.tsv")
+    for row in read_table(froc) if froc.exists() else []:
+        told = {"level": "froc", "metric": row["measure"], "value": row["value"]}
+        if row["fp_per_scan"]:
+            told["metric"] += f" at {float(row['fp_per_scan']):g} false positives per scan"
+        rows.append(dict.fromkeys(rows[0], "") | told | {"low": row["ci_low"], "high": row["ci_high"]})
+    return rows
+
+
 def read_training(workdir: Path) -> list[Row]:
     """Steps and minutes of each training run."""
     found = []
-    for path in sorted(workdir.glob("train/*/fold-*/history.csv")):
+    for path in sorted(workdir.glob("*/*/fold-*/history.csv")):
         with path.open(encoding="utf-8", newline="") as stream:
             last = list(csv.DictReader(stream))[-1]
         seconds = json.loads(path.with_name("model.manifest.json").read_text(encoding="utf-8"))["seconds"]
@@ -82,8 +104,11 @@ def read_manifest(workdir: Path) -> dict[str, object]:
     return manifest
 
 
-def page(configfile: Path, scores: list[Row], training: list[Row], manifest: dict[str, object]) -> str:
-    """The tables as Markdown."""
+def page(
+    configfile: Path, found: tuple[list[Row], list[Row]], training: list[Row], manifest: dict[str, object]
+) -> str:
+    """The tables as Markdown. found: scores of label maps, and of classifiers."""
+    scores, judged = found
     lines = [f"# {configfile.stem}: what was reached, in what time", ""]
     lines += table(["model", "fold", "steps", "minutes"], training)
     lines += ["", "Minutes are those of the whole training job. Scores are on the native grid of each case;"]
@@ -101,6 +126,9 @@ def page(configfile: Path, scores: list[Row], training: list[Row], manifest: dic
         "false_alarm",
     ]
     lines += table(shown, scores)
+    if judged:
+        lines += ["", "Classifiers; `froc` is over all scans, its marks what the first model found.", ""]
+        lines += table(list(judged[0]), judged)
     packages = manifest["packages"]
     names = ("segmake", "torch", "monai", "snakemake")
     versions = ", ".join(f"{name} {packages[name]}" for name in names if isinstance(packages, dict))

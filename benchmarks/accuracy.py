@@ -78,7 +78,12 @@ def read_judged(path: Path) -> list[Row]:
     ]
     froc = path.with_name("froc.tsv")
     for row in read_table(froc) if froc.exists() else []:
-        told = {"level": "froc", "metric": row["measure"], "value": row["value"]}
+        told = {
+            "classifier": path.parent.name,
+            "level": "froc",
+            "metric": row["measure"],
+            "value": row["value"],
+        }
         if row["fp_per_scan"]:
             told["metric"] += f" at {float(row['fp_per_scan']):g} false positives per scan"
         rows.append(dict.fromkeys(rows[0], "") | told | {"low": row["ci_low"], "high": row["ci_high"]})

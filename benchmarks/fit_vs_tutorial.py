@@ -254,7 +254,7 @@ def write(rows: list[dict[str, object]], options: argparse.Namespace) -> None:
         float(str(ours[name])) / float(str(peer[name]))
         for name in ("training_images_s", "inference_images_s")
     )
-    what = f"pictures of {options.root}" if options.root else "synthetic discs in noise"
+    what = f"pictures of {options.root.name}" if options.root else "synthetic discs in noise"
     made = ", ".join(f"{name} {version}" for name, version in versions().items())
     lines = [
         "# ResNet-18 on 2D patches: `fit` against a tutorial's loop",

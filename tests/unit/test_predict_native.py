@@ -170,7 +170,7 @@ def test_the_estimate_writes_nothing_and_tells_all(tmp_path, publish, study, cap
     before = sorted(tmp_path.rglob("*"))
     predict.run(table_job(tmp_path, [model], study, estimate=True, output=None, mirror=True))
     assert sorted(tmp_path.rglob("*")) == before
-    assert seen == [(1, 1, 16, 16, 16)] * 2
+    assert seen == [(1, 1, 16, 16, 16)] * 3
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:4] for line in lines[1:7]] == [[f"c{n}", "6x7x8", "6x7x8", "2"] for n in range(6)]
     assert lines[7].startswith("At most ")

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from segmake.inference.ensemble import Ensemble
+from segmake.inference.labelling import label_volume
 from segmake.inference.memory import prepared_shape
 from segmake.inference.predictor import AT_ONCE, Predictor
-from segmake.inference.windows import positions
+from segmake.inference.restore import Target
+from segmake.inference.tiling import Tiling
+from segmake.inference.windows import Box, positions
+from segmake.plan import Spacing
 from segmake.volume.extent import Extent
 
-SECONDS_PER_MEGAVOXEL = 0.25
-"""Reading, preparing, restoring and writing, on two cores (benchmarks/predict_memory.py)."""
+SECONDS_PER_MEGAVOXEL = 0.15
+"""Reading, preparing and writing (benchmarks/predict_memory.py)."""
+FINEST = 2
+"""How much finer than the prepared grid the native one of the trial is at most: a voxel costs the same."""
+ROWS = 16
+"""Native rows of the trial's stripes."""
 
 
 @dataclass(frozen=True)
@@ -31,22 +40,44 @@ class Planned:
 
 @dataclass(frozen=True)
 class Calibration:
-    """One window of one model: seconds, and the bytes of the process that ran it."""
+    """Seconds of a window with its part of the sums, of a native voxel to its label; bytes of the process."""
 
     window_s: float
+    voxel_s: float
     process_bytes: float
 
 
-def measure(predictor: Predictor) -> Calibration:
-    """Run one batch of windows, the second time with the watch."""
-    model = predictor.models[0]
-    windows = np.zeros((predictor.windows, len(model.plan.channels), *model.plan.patch), np.float32)
-    spent = 0.0
-    for _ in range(2):
-        started = time.perf_counter()
-        predictor.run_windows(model, windows)
-        spent = time.perf_counter() - started
-    return Calibration(spent / predictor.windows, peak_bytes())
+def measure(predictor: Predictor, spacing_mm: Spacing) -> Calibration:
+    """Work on noise of one batch of windows, with the watch; spacing_mm: of the native grid."""
+    plan, overlap = predictor.plan, predictor.settings.overlap
+    x, y, z = plan.patch
+    x += math.ceil((predictor.windows - 1) * x * (1 - overlap))
+    noise = np.random.default_rng(0).normal(size=(len(plan.channels), x, y, z)).astype(np.float32)
+    a, b, c = (max(fine, new / FINEST) for fine, new in zip(spacing_mm, plan.spacing_mm, strict=True))
+    there = plan.model_copy(update={"spacing_mm": (a, b, c)})
+    native = prepared_shape(Extent((x, y, z), plan.spacing_mm), there)
+    target = Target(native, (a, b, c), (0, 0, 0), native)
+    whole = Tiling(axis=0, rows=x, native_rows=ROWS, across=1, block=y, bytes=0)
+
+    def stitch(ensemble: Ensemble) -> None:
+        for _ in ensemble.prepared_stripes(noise, Box((0, 0, 0), (x, y, z)), whole):
+            pass
+
+    def label(ensemble: Ensemble) -> None:
+        label_volume(ensemble.stripes(noise, target, whole), plan, native, [])
+
+    _seconds(predictor, stitch)
+    stitching_s = _seconds(predictor, stitch)
+    held = peak_bytes()
+    beside_s = max(0.0, _seconds(predictor, label) - stitching_s)
+    count = len(positions((x, y, z), plan.patch, overlap))
+    return Calibration(stitching_s / count, beside_s / math.prod(native), held)
+
+
+def _seconds(predictor: Predictor, work: Callable[[Ensemble], None]) -> float:
+    started = time.perf_counter()
+    predictor.try_out(work)
+    return time.perf_counter() - started
 
 
 def peak_bytes() -> float:
@@ -67,10 +98,12 @@ def format_estimate(cases: Mapping[str, Planned], calibration: Calibration, pred
     lines = [f"{'case':24} {'voxels':>15} {'prepared':>15} {'windows':>8} {'peak MB':>8} {'seconds':>8}"]
     peaks, total = [0.0], 0.0
     for name, case in cases.items():
-        count = count_windows(case, predictor)
-        seconds = count * calibration.window_s + case.extent.voxels / 1e6 * SECONDS_PER_MEGAVOXEL
         members = case.models if predictor.settings.uncertainty else 1
-        peak = calibration.process_bytes + predictor.foretell(case.extent, members).peak
+        footprint = predictor.foretell(case.extent, members)
+        count = count_windows(case, predictor, footprint.tiling)
+        each_s = SECONDS_PER_MEGAVOXEL / 1e6 + members * calibration.voxel_s
+        seconds = count * calibration.window_s + case.extent.voxels * each_s
+        peak = calibration.process_bytes + footprint.peak
         grids = (
             "x".join(map(str, s)) for s in (case.extent.shape, prepared_shape(case.extent, predictor.plan))
         )
@@ -87,9 +120,11 @@ def format_estimate(cases: Mapping[str, Planned], calibration: Calibration, pred
     return "\n".join(lines) + "\n"
 
 
-def count_windows(case: Planned, predictor: Predictor) -> int:
-    """Passes through a network for a case that is not cropped."""
+def count_windows(case: Planned, predictor: Predictor, tiling: Tiling) -> int:
+    """Passes through a network for a case that is not cropped; a window that two blocks need counts twice."""
     shape = prepared_shape(case.extent, predictor.plan)
+    patch = predictor.plan.patch
     mirrors = len(Ensemble(predictor.models[:1], predictor.settings).mirrors)
-    each = len(positions(shape, predictor.plan.patch, predictor.settings.overlap))
+    places = positions(shape, patch, predictor.settings.overlap)
+    each = sum(box.meets(place, patch) for box in tiling.boxes(shape) for place in places)
     return each * case.models * mirrors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -108,12 +108,14 @@ class Predictor:
         """
         return self._thread.submit(self._predict, data, target, models, viewers).result()
 
-    def run_windows(self, model: TrainedModel, windows: Array) -> None:
-        """Send windows [B, C, *patch] through one model, to see what that takes."""
-        plain = self.settings.model_copy(update={"mirror": False})
-        self._thread.submit(
-            lambda: Ensemble([model], plain, [self._forward(model)]).forward(windows)
-        ).result()
+    def try_out(self, work: Callable[[Ensemble], None]) -> None:
+        """Let the network's thread work with the first model alone, unmirrored, to see what that takes."""
+
+        def alone() -> None:
+            plain = self.settings.model_copy(update={"mirror": False})
+            work(Ensemble(self.models[:1], plain, [self._forward(self.models[0])]))
+
+        self._thread.submit(alone).result()
 
     def _predict(
         self, data: Array, target: Target, models: Sequence[TrainedModel], viewers: Sequence[Viewer]

@@ -84,7 +84,8 @@ def _estimate(job: PredictJob, loaded: list[_Loaded]) -> None:
         for row, fit in _fitting(job.table, loaded):
             cases[row["case"]] = Planned(read_extent(Path(row["path"])), len(fit))
     predictor = Predictor(models, job, job.threads, [case.extent for case in cases.values()])
-    sys.stdout.write(format_estimate(cases, measure(predictor), predictor))
+    spacing_mm = next((case.extent.spacing_mm for case in cases.values()), predictor.plan.spacing_mm)
+    sys.stdout.write(format_estimate(cases, measure(predictor, spacing_mm), predictor))
 
 
 def _predict_scan(job: PredictJob, loaded: list[_Loaded], output: Path) -> None:

@@ -1,6 +1,6 @@
 """Nodule or not, on LUNA16 crops: config/luna16_patches.yaml end to end, and other sizes of the same crops.
 
-    python benchmarks/luna16_patches.py --data DIR [--sizes 64 96 112 224] [--minutes 28] [--folds 4]
+    python benchmarks/luna16_patches.py --data DIR [--sizes 64 96 112 224] [--minutes 28] [--folds 2]
 
 DIR holds patches.tar.gz and its two lists. The train list is learned from in so many folds, --minutes in all
 (`fit` alone, not slicing); the folds together classify the val list, which decides nothing: no threshold, no
@@ -43,22 +43,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with patches.tar.gz and its lists")
     parser.add_argument("--sizes", type=int, nargs="+", default=[96])
     parser.add_argument("--minutes", type=float, default=28.0, help="training time of all folds together")
-    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--folds", type=int, default=2)
+    parser.add_argument("--of", type=int, default=5, help="how many folds the training patches are dealt to")
     parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
     root = unpack(options.data)
     table = RESULTS / "luna16_patches.tsv"
     rows = {(row["size"], row["folds"]): row for row in (read_table(table) if table.exists() else [])}
+    folds = f"{options.folds} of {options.of}"
     for size in options.sizes:
         overlay = {
             "data": {"layout": "listed", "root": str(root)},
+            "plan": {"folds": options.of},
             "slice": {"size": size},
             "fit": {"minutes": options.minutes / options.folds, "folds": list(range(options.folds))},
         }
-        name = f"luna16_patches-{size}-{options.folds}x{options.minutes / options.folds:g}"
+        name = f"luna16_patches-{size}-{folds.replace(' ', '-')}-{options.minutes:g}"
         results = run("luna16_patches", name, overlay, options.cores)
-        rows[str(size), str(options.folds)] = {"size": str(size)} | facts(results, "nodule")
-    tell("luna16_patches", f"--cores {options.cores}", [rows[key] for key in sorted(rows, key=str)])
+        rows[str(size), folds] = {"size": str(size)} | facts(results, "nodule") | {"folds": folds}
+    ordered = [rows[key] for key in sorted(rows, key=lambda key: (int(key[0]), key[1]))]
+    tell("luna16_patches", f"--cores {options.cores}", ordered)
 
 
 def unpack(data: Path) -> Path:

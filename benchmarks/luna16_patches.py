@@ -1,6 +1,6 @@
 """Nodule or not, on LUNA16 crops: config/luna16_patches.yaml end to end, and other sizes of the same crops.
 
-    python benchmarks/luna16_patches.py --data DIR [--sizes 64 96 112 224] [--minutes 28] [--folds 2]
+    python benchmarks/luna16_patches.py --data DIR [--sizes 64 96 112 224] [--minutes 28] [--folds 2] [--of 5]
 
 DIR holds patches.tar.gz and its two lists. The train list is learned from in so many folds, --minutes in all
 (`fit` alone, not slicing); the folds together classify the val list, which decides nothing: no threshold, no

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from scan_cases import grid
@@ -87,10 +85,3 @@ def test_the_source_is_left_alone() -> None:
     assert np.array_equal(data, before)
     assert found.data.dtype == np.float32
     assert found.data.shape[0] == 2
-
-
-def test_it_is_fast() -> None:
-    volume = Volume(np.zeros((1, 256, 256, 40), np.int16), sheared(grid(), 0, 0.3))
-    start = time.perf_counter()
-    straighten(volume)
-    assert time.perf_counter() - start < 2

@@ -22,7 +22,7 @@ from segmake.inference.windows import Box, positions
 from segmake.plan import Spacing
 from segmake.volume.extent import Extent
 
-SECONDS_PER_MEGAVOXEL = 0.15
+SECONDS_PER_MEGAVOXEL = 0.3
 """Reading, preparing and writing (benchmarks/predict_memory.py)."""
 FINEST = 2
 """How much finer than the prepared grid the native one of the trial is at most: a voxel costs the same."""

@@ -36,7 +36,6 @@ def test_every_pass_through_a_network_is_foretold(memory_gb, mirror):
     tiling = predictor.foretell(EXTENT, 1).tiling
     assert (tiling.block < SHAPE[tiling.across]) == (memory_gb < 1)  # else nothing is computed twice
     data = np.random.default_rng(0).normal(size=(1, *SHAPE)).astype(np.float32)
-    seen.clear()  # counting the network's work runs it
     predictor.predict(data, Target(SHAPE, SPACING, (0, 0, 0), SHAPE), predictor.models)
     assert len(seen) == count_windows(Planned(EXTENT, 2), predictor, tiling)
 
@@ -54,8 +53,7 @@ def test_a_far_finer_image_does_not_make_the_trial_large():
     seen = []
     predictor = a_predictor(lambda x: seen.append(x.shape) or heads(x), windows=3)
     measure(predictor, (0.001, 1.0, 50.0))
-    assert set(seen[-9:]) <= {(3, 1, 16, 16, 16), (2, 1, 16, 16, 16), (1, 1, 16, 16, 16)}
-    assert len(seen) < 12
+    assert seen == [(3, 1, 16, 16, 16)] * 3  # a hundred million native voxels would not end in time
 
 
 def test_seconds_add_up_over_cases_models_and_voxels():

@@ -180,14 +180,11 @@ def fill(template: str, scripts: Sequence[str], **values: object) -> str:
     folder = files("segmake") / "figures" / "templates"
     script = "\n".join((folder / name).read_text(encoding="utf-8") for name in scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    return (
-        _templates()
-        .get_template(template)
-        .render(
-            script=Markup(script),  # noqa: S704  our own file, not data
-            script_digest=digest,
-            **values,
-        )
+    page = _templates().get_template(template)
+    return page.render(
+        script=Markup(script),  # noqa: S704  our own file, not data
+        script_digest=digest,
+        **values,
     )
 
 

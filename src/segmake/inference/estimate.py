@@ -23,7 +23,7 @@ from segmake.plan import Spacing
 from segmake.volume.extent import Extent
 
 SECONDS_PER_MEGAVOXEL = 0.3
-"""Reading, preparing and writing (benchmarks/predict_memory.py)."""
+"""Reading, preparing and writing; chosen to fit the wall times of benchmarks/results/predict_memory.md."""
 FINEST = 2
 """How much finer than the prepared grid the native one of the trial is at most: a voxel costs the same."""
 ROWS = 16
